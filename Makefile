@@ -1,0 +1,39 @@
+# Two commands set everything up and run: `make train`, `make test`. `make book` builds the book.
+# CPU-only machines: `make test TORCH_BACKEND=cpu` takes PyTorch without CUDA.
+PYTHON ?= python3
+VENV ?= .venv
+TORCH_BACKEND ?=
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export UV_FIND_LINKS := $(PIP_FIND_LINKS)
+export MPLBACKEND := agg
+
+.PHONY: setup train test book lint clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet uv
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND)) \
+		-c constraints.txt -e ".[test,book,sample]"
+	$(BIN)/python -m ipykernel install --sys-prefix --name python3 >/dev/null
+	touch $@
+
+train: $(STAMP)
+	mkdir -p out
+	$(BIN)/papermill notebooks/train.ipynb out/train.ipynb -p batch_size 512
+
+test: $(STAMP)
+	$(BIN)/pytest tests --nbval notebooks/
+
+book: $(STAMP)
+	$(BIN)/jupyter-book clean --all . >/dev/null
+	$(BIN)/jupyter-book build -W --keep-going .
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf $(VENV) _build out

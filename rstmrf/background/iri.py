@@ -1,0 +1,205 @@
+"""The IRI background at points: value, horizontal and vertical derivatives, hundreds of thousands of points a second."""
+
+from datetime import date, timedelta
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rstmrf.background import maps, profile
+from rstmrf.errors import InputError
+from rstmrf.units import wrap_longitude
+
+ALT_RANGE_KM = (80.0, 1000.0)
+_CHUNK = 16384  # points evaluated together: small enough to stay in cache
+
+
+class BackgroundPoints(NamedTuple):
+    """IRI at points, each `[N]`: log10 of density [m⁻³] and its derivatives per degree, per km and per km²."""
+
+    log10_ne_m3: Tensor
+    d_dlat_per_deg: Tensor
+    d_dlon_per_deg: Tensor
+    d_dalt_per_km: Tensor
+    d2_dalt2_per_km2: Tensor
+
+
+class IriBackground:
+    """IRI for consecutive days, from two driver values a day.
+
+    IG12 rules foF2 and hmF2; the F10.7 mean rules the rest (F2 thickness, M(3000)F2, E layer). Where only one F10.7 is
+    at hand, PyIRI's own conversion gives its IG12: `rstmrf.data.solar_cycle`.
+
+    Args:
+        start: first day (UTC), a date or ISO string.
+        ig12: ionosphere-effective sunspot index, `[days]`.
+        f107: mean F10.7 [sfu], `[days]`.
+        dtype: of maps and results; times and the Sun's place are computed in double precision always.
+
+    Raises:
+        InputError: drivers of unequal length, or not positive and finite.
+    """
+
+    def __init__(self, start, ig12, f107, dtype=torch.float32):
+        self.dtype = dtype
+        self.start = date.fromisoformat(str(start)[:10])
+        ig12, f107 = np.atleast_1d(np.asarray(ig12, float)), np.atleast_1d(np.asarray(f107, float))
+        _check_drivers(ig12, f107)
+        self.n_days = len(ig12)
+        days = [self.start + timedelta(days=i) for i in range(self.n_days)]
+        table = np.stack([_mix(day, *drivers) for day, *drivers in zip(days, ig12, f107, strict=True)])
+        self._table = torch.from_numpy(table.reshape(-1, len(maps.PARAMETERS))).to(dtype)
+        self._f107 = torch.from_numpy(f107).to(dtype)
+        self._sun = torch.from_numpy(_sun(self.start, np.arange(24.0 * self.n_days + 1))).to(dtype)
+        self._season = torch.tensor([_season(day.month) for day in days], dtype=dtype)
+
+    @torch.no_grad()
+    def log10_density(self, lat, lon, alt_km, hours) -> Float[Tensor, " n"]:
+        """Log10 of density [m⁻³] alone; arguments as in `evaluate`."""
+        points = self._points(lat, lon, alt_km, hours)
+        return torch.cat(
+            [profile.log10_density(self._layers_at(*p[:2], p[3]), p[2].to(self.dtype)) for p in _chunks(points)]
+        )
+
+    def evaluate(self, lat, lon, alt_km, hours) -> BackgroundPoints:
+        """Value and derivatives of log10 density.
+
+        Args:
+            lat, lon: degrees, `[N]`; any longitude.
+            alt_km: 80 to 1000 km, `[N]`.
+            hours: since 00 UT of the first day, `[N]`; all within the days given.
+
+        Raises:
+            InputError: a time, latitude or altitude outside, or not finite; the first one is named.
+        """
+        points = self._points(lat, lon, alt_km, hours)
+        parts = [self._evaluate_chunk(*chunk) for chunk in _chunks(points)]
+        return BackgroundPoints(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+
+    @torch.no_grad()
+    def peak(self, lat, lon, hours) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+        """NmF2 [m⁻³] and hmF2 [km] at places and times, each `[N]`."""
+        points = self._points(lat, lon, torch.full_like(torch.as_tensor(lat, dtype=torch.float64), 300.0), hours)
+        parts = [self._layers_at(p[0], p[1], p[3]) for p in _chunks(points)]
+        return torch.cat([p.nm_f2 for p in parts]), torch.cat([p.hm_f2 for p in parts])
+
+    def _points(self, lat, lon, alt_km, hours):
+        points = [torch.as_tensor(x).detach().to(torch.float64).reshape(-1) for x in (lat, lon, alt_km, hours)]
+        limits = ((-90.0, 90.0), (-1e4, 1e4), ALT_RANGE_KM, (0.0, 24.0 * self.n_days))
+        for name, values, (low, high) in zip(("lat", "lon", "alt_km", "hours"), points, limits, strict=True):
+            bad = ~((values >= low) & (values <= high))
+            if name == "hours":
+                bad |= values == high
+            if bad.any():
+                first = int(bad.nonzero()[0])
+                raise InputError(
+                    f"IRI background: {name}[{first}] is {values[first].item():g}, outside {low:g} to {high:g}"
+                    + (f" h since {self.start}; give drivers for that day too" if name == "hours" else "")
+                )
+        return points
+
+    def _evaluate_chunk(self, lat, lon, alt_km, hours):
+        alt_km = alt_km.to(self.dtype)
+        day, value, by_lat, by_lon = self._interpolate(lat, lon, hours, derivatives=True)
+        lat, lon = lat.to(self.dtype), lon.to(self.dtype)
+        lat, lon, value = (x.requires_grad_() for x in (lat, lon, value))
+        with torch.enable_grad():
+            at = self._layers(value, lat, lon, hours, day)
+            d_lat, d_lon, d_maps = torch.autograd.grad(profile.log10_density(at, alt_km).sum(), (lat, lon, value))
+        d_lat = d_lat + (d_maps * by_lat).sum(1)
+        d_lon = d_lon + (d_maps * by_lon).sum(1)
+        fixed = profile.Layers(*(x.detach() for x in at))
+        density, first, second = profile.log10_density_jet(fixed, alt_km)
+        return density, d_lat, d_lon, first, second
+
+    def _layers_at(self, lat, lon, hours) -> profile.Layers:
+        day, value = self._interpolate(lat, lon, hours)
+        return self._layers(value, lat.to(self.dtype), lon.to(self.dtype), hours, day)
+
+    def _layers(self, maps_at_points, lat, lon, hours, day) -> profile.Layers:
+        f107 = self._f107[day]
+        cos_zenith = self._cos_solar_zenith(lat, lon, hours)
+        fo_e = profile.critical_frequency_e(cos_zenith, lat, self._season[day], f107)
+        return profile.layers(*maps_at_points.unbind(1), fo_e, cos_zenith, profile.r12_from_f107(f107))
+
+    def _cos_solar_zenith(self, lat, lon, hours):
+        # The Sun's place is linear within an hour to 1e-6; hours stay double, for a long set would lose minutes.
+        sine, cosine, equation = torch.lerp(
+            self._sun[hours.long()], self._sun[hours.long() + 1], (hours % 1.0).to(self.dtype)[:, None]
+        ).unbind(1)
+        hour_angle = ((hours % 24.0 - 12.0) * 15.0).to(self.dtype) + equation + lon
+        lat = lat * profile.DEG
+        return torch.sin(lat) * sine + torch.cos(lat) * cosine * torch.cos(hour_angle * profile.DEG)
+
+    def _interpolate(self, lat, lon, hours, derivatives=False):
+        """Day `[N]` and maps at points `[N, 5]` (with ∂/∂lat, ∂/∂lon): a cubic B-spline of 64 taps a point."""
+        day = torch.div(hours, 24.0, rounding_mode="floor").long()
+        row, *by_row = _taps((lat - maps.LAT_FIRST_ROW_DEG) / maps.GRID_STEP_DEG, self.dtype)
+        column, *by_column = _taps((wrap_longitude(lon) + 180.0) / maps.GRID_STEP_DEG, self.dtype)
+        hour, by_hour, _ = _taps(hours - 24.0 * day, self.dtype)
+        hour = hour % 24 + 24 * day[:, None]
+        row = row.clamp(max=maps.N_LAT_PADDED - 1)  # the fourth tap at the north pole has no weight
+        place = (row[:, :, None] * maps.N_LON + (column % maps.N_LON)[:, None, :]).flatten(1)
+        index = (hour[:, :, None] * (maps.N_LAT_PADDED * maps.N_LON) + place[:, None, :]).flatten(1)
+        products = [(by_row[0], by_column[0])]
+        if derivatives:
+            products += [(by_row[1] / maps.GRID_STEP_DEG, by_column[0]), (by_row[0], by_column[1] / maps.GRID_STEP_DEG)]
+        return day, *(self._weighted_sum(index, by_hour, *pair) for pair in products)
+
+    def _weighted_sum(self, index, by_hour, by_row, by_column):
+        weights = (by_row[:, :, None] * by_column[:, None, :]).flatten(1)
+        weights = (by_hour[:, :, None] * weights[:, None, :]).flatten(1)
+        return torch.nn.functional.embedding_bag(index, self._table, per_sample_weights=weights, mode="sum")
+
+
+def _taps(position, dtype):
+    """Indices, weights and the weights' derivatives, each `[N, 4]`, of a cubic B-spline at grid positions `[N]`."""
+    base = position.floor()
+    f = (position - base).to(dtype)
+    weights = torch.stack([(1 - f) ** 3, 4 - 6 * f**2 + 3 * f**3, 1 + 3 * f + 3 * f**2 - 3 * f**3, f**3], dim=1) / 6
+    slopes = torch.stack([-((1 - f) ** 2), f * (3 * f - 4), 1 + 2 * f - 3 * f**2, f**2], dim=1) / 2
+    return base.long()[:, None] + torch.arange(-1, 3), weights, slopes
+
+
+def _sun(start: date, hours: np.ndarray) -> np.ndarray:
+    """Sine and cosine of declination and the equation of time [deg], `[T, 3]`: low-precision solar position.
+
+    Source: the Astronomical Almanac's formula as PyIRI uses it.
+    """
+    century = (start.toordinal() + 1721424.5 - 2451545.0 + hours / 24.0) / 36525.0
+    anomaly = np.deg2rad(357.527723 + 35999.05034 * century)
+    mean_longitude = 280.460 + 36000.771 * century
+    ecliptic = np.deg2rad(mean_longitude + 1.914666471 * np.sin(anomaly) + 0.01999464 * np.sin(2 * anomaly))
+    tilt = np.deg2rad(23.439291 - 0.0130042 * century)
+    sine = np.sin(tilt) * np.sin(ecliptic)
+    right_ascension = np.rad2deg(np.arctan2(np.cos(tilt) * np.sin(ecliptic), np.cos(ecliptic)))
+    sidereal_s = 67310.54841 + (876600.0 * 3600.0 + 8640184.812866) * century + 0.93104 * century**2
+    equation = wrap_longitude(sidereal_s % 86400.0 / 240.0 - right_ascension - 15.0 * (hours % 24.0) + 180.0)
+    return np.stack([sine, np.sqrt(1 - sine**2), equation], axis=1)
+
+
+def _mix(day: date, ig12: float, f107: float) -> np.ndarray:
+    """One day's table `[24, 53, 96, 5]`: each parameter linear in its solar index."""
+    low, high = maps.day_coefficients(day)
+    r12 = float(profile.r12_from_f107(torch.tensor(f107, dtype=torch.float64)))
+    index = np.array([ig12, ig12, r12, r12, r12]) / 100.0  # foF2, hmF2 (Shubin); B0, B1, M(3000)F2
+    return (low * (1 - index) + high * index).astype(np.float32)
+
+
+def _season(month: int) -> int:
+    return {11: -1, 12: -1, 1: -1, 2: -1, 5: 1, 6: 1, 7: 1, 8: 1}.get(month, 0)
+
+
+def _chunks(points):
+    return zip(*(torch.split(x, _CHUNK) for x in points), strict=True)
+
+
+def _check_drivers(ig12, f107):
+    if len(ig12) != len(f107) or not len(ig12):
+        raise InputError(f"IRI drivers: {len(ig12)} IG12 values and {len(f107)} F10.7 values; give one of each a day")
+    for name, values, low, high in (("IG12", ig12, -20.0, 300.0), ("F10.7", f107, 60.0, 400.0)):
+        if not np.all((values >= low) & (values <= high)):
+            bad = values[~((values >= low) & (values <= high))][0]
+            raise InputError(f"IRI drivers: {name} {bad:g} is outside {low:g} to {high:g}")

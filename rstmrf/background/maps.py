@@ -1,0 +1,91 @@
+"""PyIRI's monthly parameter maps as spline coefficients, made once and cached on disk.
+
+PyIRI builds a day from the maps of two mid-months, each at two levels of solar activity, all linear. So the maps are
+made once a month, not once a day, and any day and any driver value is a weighted sum of four of them.
+"""
+
+import contextlib
+import os
+import tempfile
+import warnings
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import spline_filter1d
+
+PARAMETERS = ("foF2", "hmF2", "B0", "B1", "M3000")
+GRID_STEP_DEG = 3.75  # at 5° the error of hmF2 is three times larger, and reaches 0.06 dex under a thin F2 layer
+N_LON = 96
+N_LAT = 49
+#: rows from pole to pole, with two more beyond each pole for the four taps of a cubic spline
+N_LAT_PADDED = N_LAT + 4
+LAT_FIRST_ROW_DEG = -90.0 - 2 * GRID_STEP_DEG
+_VERSION = "pyiri-0.1-sh-ursi-shu2015-3.75deg-hourly-v1"
+
+
+def cache_folder() -> Path:
+    """Folder of cached maps: `$RSTMRF_CACHE`, or `rstmrf` in the user's cache folder."""
+    if given := os.environ.get("RSTMRF_CACHE"):
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
+    return Path(base) / "rstmrf"
+
+
+def monthly_coefficients(year: int, month: int) -> np.ndarray:
+    """Spline coefficients of a month's maps, float32 `[2, 24, 53, 96, 5]`.
+
+    Axes: solar activity (index 0 and index 100), UT hour, latitude row, longitude, parameter (`PARAMETERS`: foF2 [MHz],
+    hmF2 [km], B0 [km], B1, M(3000)F2). Read from the cache where it is whole, else made by PyIRI (about 15 seconds).
+    """
+    path = cache_folder() / f"{_VERSION}-{year:04d}-{month:02d}.npy"
+    with contextlib.suppress(OSError, ValueError, EOFError):
+        cached = np.load(path, allow_pickle=False)
+        if cached.shape == (2, 24, N_LAT_PADDED, N_LON, len(PARAMETERS)):
+            return cached
+    coefficients = _spline_coefficients(_pyiri_maps(year, month))
+    _save(path, coefficients)
+    return coefficients
+
+
+def day_coefficients(day: date) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients of one day at solar index 0 and 100, each `[24, 53, 96, 5]`, mixed from two mid-months."""
+    import PyIRI.main_library as pyiri
+
+    before, after, weight_before, weight_after = pyiri.day_of_the_month_corr(day.year, day.month, day.day)
+    mixed = weight_before * monthly_coefficients(before.year, before.month)
+    mixed += weight_after * monthly_coefficients(after.year, after.month)
+    return mixed[0], mixed[1]
+
+
+def _pyiri_maps(year: int, month: int) -> np.ndarray:
+    """PyIRI's maps of a mid-month on the grid: `[2, 24, 49, 96, 5]`."""
+    import PyIRI.sh_library as pyiri_sh
+
+    lat, lon = np.meshgrid(np.arange(-90, 91, GRID_STEP_DEG), np.arange(-180, 180, GRID_STEP_DEG), indexing="ij")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        maps = pyiri_sh.IRI_sh_params(year, month, np.arange(24.0), lon.ravel(), lat.ravel())
+    fo_f2, hm_f2, b0, b1, m3000, _ = maps
+    stacked = np.stack([fo_f2, hm_f2, b0, b1, m3000])  # [5, 24, place, 2]
+    return stacked.transpose(3, 1, 2, 0).reshape(2, 24, *lat.shape, len(PARAMETERS))
+
+
+def _spline_coefficients(maps: np.ndarray) -> np.ndarray:
+    """Cubic B-spline coefficients, periodic in UT and longitude, and carried across the poles."""
+    # A meridian and the one opposite form a closed circle of 96 nodes: no edge is left to invent values for.
+    beyond = np.roll(maps[:, :, -2:0:-1], N_LON // 2, axis=3)
+    circle = np.concatenate([maps, beyond], axis=2)
+    for axis in (1, 2, 3):
+        circle = spline_filter1d(circle, order=3, axis=axis, mode="grid-wrap")
+    rows = np.arange(-2, N_LAT + 2) % circle.shape[2]
+    return np.ascontiguousarray(circle[:, :, rows], dtype=np.float32)
+
+
+def _save(path: Path, coefficients: np.ndarray) -> None:
+    """Write whole or not at all: another process may read at the same time; a read-only disk is no error."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as partial:
+            np.save(partial, coefficients)
+        os.replace(partial.name, path)

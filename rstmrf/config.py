@@ -1,0 +1,181 @@
+"""One frozen, validated set of settings for a run, its presets, and what a notebook's parameters become."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rstmrf.errors import InputError
+
+Preset = Literal["default", "cpu-8gb", "gpu-4gb", "sample"]
+
+#: What a preset changes; the document's sections "CPU, 8 GB" (S32) and "GPU, 4 GB" (S33), and the embedded sample.
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "cpu-8gb": {
+        "batch_size": 512,
+        "epochs": 30,
+        "basis_dim": 48,
+        "siren_hidden": 96,
+        "siren_layers": 2,
+        "seq_len": 4,
+        "tec_downsample_factor": 6,
+        "tec_feat_dim": 12,
+        "convlstm_layers": 1,
+        "w_chapman": 0.1,
+        "w_tec_direction": 0.02,
+        "save_best_only": True,
+        "save_interval": 10,
+    },
+    "gpu-4gb": {"batch_size": 1024, "use_amp": True},
+    "sample": {"batch_size": 512, "epochs": 8, "patience": 4},
+}
+
+#: Settings that give the design document's form wherever ours departs from it.
+DOCUMENT_MODE: dict[str, Any] = {
+    "coordinate_mode": "document",
+    "time_mode": "document",
+    "direction_mode": "document",
+    "chapman_mode": "document",
+    "chapman_target": "fused",
+    "omega_0": 30.0,
+    "omega_alt": None,
+    "weight_decay": 0.0,
+}
+
+
+class RunConfig(BaseModel):
+    """Settings of a run. Keys are the design document's where it has one; units stand in the descriptions.
+
+    Build it with `RunConfig.preset(name, **changes)`; save and read it as JSON with `save` and `load`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    # Training
+    batch_size: int = Field(2048, ge=1, description="points a step")
+    epochs: int = Field(50, ge=1, description="passes over the training points, at most")
+    learning_rate: float = Field(1e-3, gt=0, description="peak rate of AdamW")
+    weight_decay: float = Field(0.1, ge=0, description="AdamW's, on weight matrices")
+    warmup_steps: int = Field(50, ge=0, description="steps of linear warm-up before the cosine")
+    gradient_clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    patience: int = Field(10, ge=1, description="epochs without a better development score before stopping")
+    seed: int = Field(0, ge=0, description="of weights, batches and splits")
+    use_amp: bool = Field(False, description="mixed precision; derivatives stay float32")
+    bin_hours: int = Field(3, ge=1, le=24, description="h; a batch comes from one bin of this length")
+    split: Literal["hours", "days", "random"] = Field("hours", description="what is held out; random shows the leak")
+
+    # Model
+    basis_dim: int = Field(64, ge=1, description="width of h_spatial, h_temporal, z_env")
+    siren_hidden: int = Field(128, ge=1, description="width of hidden SIREN layers")
+    siren_layers: int = Field(3, ge=1, description="hidden SIREN layers after the first")
+    omega_0: float = Field(2.0, gt=0, description="frequency of every SIREN layer; the document: 30")
+    omega_alt: float | None = Field(4.0, gt=0, description="first-layer frequency of altitude; null: omega_0")
+    coordinate_mode: Literal["unit-vector", "document"] = Field("unit-vector", description="document: lat/90, lon/180")
+    time_mode: Literal["diurnal", "document"] = Field("diurnal", description="document: SIREN of absolute time")
+    lstm_layers: int = Field(2, ge=1, description="layers of the space-weather LSTM")
+
+    # TEC context
+    seq_len: int = Field(6, ge=1, description="h; hours in a window, the last one included")
+    tec_downsample_factor: int = Field(4, ge=1, description="of the 181×361 maps; divides 180")
+    tec_feat_dim: int = Field(16, ge=1, description="channels of the ConvLSTM")
+    convlstm_layers: int = Field(1, ge=1, description="layers of the ConvLSTM")
+    window_group_size: int | None = Field(None, ge=1, description="windows kept for backward at once; null: all")
+    missing_hours: Literal["error", "mask"] = Field("error", description="mask: leave out points that need them")
+
+    # Losses
+    w_chapman: float = Field(0.1, ge=0, description="weight of vertical smoothness (S12)")
+    w_tec_direction: float = Field(0.05, ge=0, description="weight of the gradient direction (S13)")
+    w_head: float = Field(1.0, ge=0, description="weight of the direction head's own supervision")
+    chapman_mode: Literal["scale-height", "document"] = Field(
+        "scale-height", description="document: normalised altitude"
+    )
+    chapman_target: Literal["residual", "fused"] = Field("residual", description="whose curvature is penalised")
+    scale_height_km: float = Field(50.0, gt=0, description="km; H that makes the curvature dimensionless")
+    direction_mode: Literal["metric", "document"] = Field(
+        "metric", description="metric: east and north in 1/km, supervised head, weighted by altitude; document: degrees"
+    )
+    direction_peak_km: float = Field(350.0, gt=0, description="km; where the direction weighs most")
+    direction_width_km: float = Field(100.0, gt=0, description="km; e-folding half width of that weight")
+
+    # Files
+    save_best_only: bool = Field(False, description="keep only the best checkpoint")
+    save_interval: int = Field(5, ge=1, description="epochs between periodic checkpoints")
+
+    def __init__(self, **settings):
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise InputError(_sentence(error)) from None
+        if 180 % self.tec_downsample_factor:
+            divisors = [n for n in range(1, 181) if 180 % n == 0]
+            raise InputError(f"tec_downsample_factor={self.tec_downsample_factor} does not divide 180; use {divisors}")
+
+    @classmethod
+    def preset(cls, name: str = "default", **changes) -> "RunConfig":
+        """Settings of a preset, with changes; a change of None keeps the preset's value.
+
+        Raises:
+            InputError: an unknown preset or key, or a value that is not accepted; the sentence says what is.
+        """
+        if name not in PRESETS:
+            raise InputError(f"preset={name!r} is unknown; use one of {', '.join(get_args(Preset))}")
+        given = {key: value for key, value in changes.items() if value is not None}
+        return cls(**{**PRESETS[name], **given})
+
+    def changed(self, **changes) -> "RunConfig":
+        """A validated copy with changes."""
+        return type(self)(**{**self.model_dump(), **changes})
+
+    def save(self, path: str | Path) -> None:
+        """Write as JSON."""
+        Path(path).write_text(self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "RunConfig":
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: no such file, no JSON, or settings that this version does not accept.
+        """
+        try:
+            return cls(**json.loads(Path(path).read_text()))
+        except (OSError, json.JSONDecodeError) as error:
+            raise InputError(f"{path}: cannot be read as a run's settings ({error})") from None
+
+
+#: Parameters of `notebooks/train.ipynb` that are no settings of the run itself: where things come from and go to.
+NOTEBOOK_PATHS = ("obs_path", "tec_path", "drivers_path", "start", "run_dir")
+
+
+def read_parameters(namespace: dict[str, Any]) -> tuple[RunConfig, dict[str, str]]:
+    """Turn a notebook's parameters, `globals()`, into settings and paths; papermill itself lets wrong ones pass.
+
+    Args:
+        namespace: plain values by name: `preset`, the paths of `NOTEBOOK_PATHS`, and keys of `RunConfig` (None: the
+            preset's). Modules, functions, classes and IPython's own names are passed over.
+
+    Raises:
+        InputError: a name that is no parameter, or a value that is not accepted.
+    """
+    plain = (str, int, float, bool, list, dict, tuple, type(None))
+    given = {k: v for k, v in namespace.items() if not k.startswith("_") and isinstance(v, plain)}
+    given = {k: v for k, v in given.items() if k not in ("In", "Out")}
+    name = given.pop("preset", "default")
+    paths = {key: given.pop(key, "") for key in NOTEBOOK_PATHS}
+    for key, value in paths.items():
+        if not isinstance(value, str):
+            raise InputError(f"{key}={value!r} is no text; give a path or date in quotes, or '' for the sample")
+    return RunConfig.preset(name, **given), paths
+
+
+def _sentence(error: ValidationError) -> str:
+    """One sentence for the first thing that is wrong: key, value, what would be accepted."""
+    first = error.errors()[0]
+    key, value = ".".join(map(str, first["loc"])), first["input"]
+    if first["type"] == "extra_forbidden":
+        return f"{key}={value!r}: there is no setting {key!r}; the settings are {', '.join(RunConfig.model_fields)}"
+    hint = " (write True or False: papermill reads 'true' as text)" if first["type"] == "bool_type" else ""
+    wanted = RunConfig.model_fields[key].description if key in RunConfig.model_fields else ""
+    return f"{key}={value!r} is not accepted: {first['msg'].lower()}{hint}; {key} is: {wanted}"

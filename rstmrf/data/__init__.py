@@ -1,0 +1,1 @@
+"""Readers: files in, validated xarray objects with units out."""

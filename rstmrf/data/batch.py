@@ -1,0 +1,112 @@
+"""What one training step sees, and the points it is cut from."""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rstmrf.background import IriBackground
+from rstmrf.errors import InputError
+from rstmrf.units import EARTH_RADIUS_KM, hours_since, wrap_longitude
+
+COORDS = ("lat_deg", "lon_deg", "alt_km", "time_hours")
+BACKGROUND = ("log10_ne_m3", "d_east_per_km", "d_north_per_km", "d_alt_per_km", "d2_alt_per_km2")
+
+
+@dataclass(frozen=True)
+class Points:
+    """Places and times where a loss is evaluated, with IRI there and the window each belongs to."""
+
+    coords: Float[Tensor, "b 4"]  # lat [deg], lon [deg], alt [km], time [h since start]
+    background: Float[Tensor, "b 5"]  # log10 Ne of IRI and its derivatives, as in BACKGROUND
+    tec_indices: Int[Tensor, " b"]  # row of the unique windows
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's input: B observations, N unique windows of S hours, TEC maps of H × W.
+
+    Members are named as in the design document. Physics losses may be asked at points of their own (`collocation`);
+    without them they are evaluated at the observations.
+    """
+
+    coords: Float[Tensor, "b 4"]  # lat [deg], lon [deg], alt [km], time [h since start]
+    target_ne: Float[Tensor, " b"]  # log10 of observed Ne [m⁻³]
+    background: Float[Tensor, "b 5"]  # log10 Ne of IRI and its derivatives, as in BACKGROUND
+    tec_indices: Int[Tensor, " b"]  # row of the unique windows
+    unique_sw_seq: Float[Tensor, "n s 2"]  # Kp, F10.7 [sfu]
+    unique_tec_map_seq: Float[Tensor, "n s 1 h w"]  # TECU
+    target_tec_map: Float[Tensor, "n 1 h w"]  # TECU, whose gradient direction is the truth
+    collocation: Points | None = None
+
+    @property
+    def sw_seq(self) -> Float[Tensor, "b s 2"]:
+        """Kp and F10.7 [sfu] of each point's window, expanded; the model uses the unique ones."""
+        return self.unique_sw_seq[self.tec_indices]
+
+    @property
+    def physics(self) -> Points:
+        """Where the physics losses are evaluated."""
+        return self.collocation or Points(self.coords, self.background, self.tec_indices)
+
+    def to(self, device, non_blocking: bool = False) -> "Batch":
+        """The same batch on another device."""
+
+        def move(x):
+            if isinstance(x, Points):
+                return Points(*(move(getattr(x, f.name)) for f in fields(x)))
+            return x if x is None else x.to(device, non_blocking=non_blocking)
+
+        return replace(self, **{f.name: move(getattr(self, f.name)) for f in fields(self)})
+
+
+@dataclass(frozen=True)
+class PointSet:
+    """All points of a data set as tensors, in the order of the observations."""
+
+    coords: Float[Tensor, "p 4"]
+    log10_ne_m3: Float[Tensor, " p"]
+    background: Float[Tensor, "p 5"]
+    profile: Int[Tensor, " p"]
+    start: np.datetime64  # of `time_hours`
+
+    def __len__(self) -> int:
+        return len(self.log10_ne_m3)
+
+    def select(self, chosen) -> "PointSet":
+        """The points of an index or mask."""
+        chosen = torch.as_tensor(chosen)
+        tensors = (x[chosen] for x in (self.coords, self.log10_ne_m3, self.background, self.profile))
+        return PointSet(*tensors, start=self.start)
+
+
+def attach_background(lat, lon, alt_km, hours, iri: IriBackground) -> Float[Tensor, "p 5"]:
+    """IRI at points `[P]` as the columns of BACKGROUND, horizontal derivatives turned to east and north, 1/km."""
+    at = iri.evaluate(lat, lon, alt_km, hours)
+    radius = EARTH_RADIUS_KM + torch.as_tensor(alt_km).to(at.log10_ne_m3.dtype)
+    per_km = 180.0 / (torch.pi * radius)
+    cosine = torch.cos(torch.deg2rad(torch.as_tensor(lat).to(radius.dtype))).clamp(min=1e-3)
+    east, north = at.d_dlon_per_deg * per_km / cosine, at.d_dlat_per_deg * per_km
+    return torch.stack([at.log10_ne_m3, east, north, at.d_dalt_per_km, at.d2_dalt2_per_km2], dim=1).float()
+
+
+def prepare_points(observations, iri: IriBackground) -> PointSet:
+    """Observations (a Dataset of `point`) as tensors with the IRI background attached, times from IRI's first day.
+
+    Raises:
+        InputError: no points, or points outside the days or altitudes of the background.
+    """
+    if observations.sizes.get("point", 0) == 0:
+        raise InputError("observations: there are no points; give at least one profile within the days of the drivers")
+    start = np.datetime64(iri.start.isoformat(), "ns")
+    hours = torch.from_numpy(hours_since(observations["time"].values, start))
+    place = [torch.from_numpy(np.array(observations[name].values, np.float32)) for name in ("lat", "lon", "alt_km")]
+    return PointSet(
+        coords=torch.stack([place[0], wrap_longitude(place[1]), place[2], hours.float()], dim=1),
+        log10_ne_m3=torch.from_numpy(np.array(observations["log10_ne_m3"].values, np.float32)),
+        background=attach_background(*place, hours, iri),
+        profile=torch.from_numpy(np.array(observations["profile"].values, np.int64)),
+        start=start,
+    )

@@ -1,0 +1,250 @@
+"""One occultation, one profile: the text form, CDAAC ionPrf and FY-3 GNOS netCDF, brought to the same units."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from rstmrf.errors import InputError
+from rstmrf.units import wrap_longitude
+
+#: numbers that stand for "missing" in files that forget to declare a _FillValue
+FILL_VALUES = (-999.0, -9999.0, -99999.0)
+GPS_EPOCH = np.datetime64("1980-01-06T00:00:00", "ns")
+NAME_TIME = re.compile(r"(?<!\d)(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})(?!\d)")
+
+NE_NAMES = ("elec_dens", "elecdens", "electron_density", "edens", "ne")
+ALT_NAMES = ("msl_alt", "alt", "altitude", "height")
+LAT_NAMES = ("geo_lat", "lat", "latitude")
+LON_NAMES = ("geo_lon", "lon", "longitude")
+
+_COUNTED = ("", "1", "#", "e", "el", "electron", "electrons")
+NE_UNITS = {f"{who}{form}": factor for who in _COUNTED for form, factor in (("/cm3", 1e6), ("/m3", 1.0))}
+NE_UNITS |= {f"{who}{form}": factor for who in _COUNTED if who != "1" for form, factor in (("cm-3", 1e6), ("m-3", 1.0))}
+NE_UNITS |= {f"{who}/cc": 1e6 for who in _COUNTED}
+KM_UNITS = dict.fromkeys(("km", "kilometer", "kilometers", "kilometre", "kilometres"), 1.0)
+KM_UNITS |= dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1e-3)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One occultation as read, in common units; NaN where the file has nothing.
+
+    `lat` [deg north], `lon` [deg east, -180 to 180), `alt_km` [km], `ne_m3` [m⁻³, may be negative in CDAAC files] and
+    `sigma_log10_ne` [1] share a shape; `time` [datetime64[ns]] is one epoch for all its points.
+    """
+
+    path: Path
+    kind: str
+    time: np.datetime64
+    lat: Float[np.ndarray, " point"]
+    lon: Float[np.ndarray, " point"]
+    alt_km: Float[np.ndarray, " point"]
+    ne_m3: Float[np.ndarray, " point"]
+    sigma_log10_ne: Float[np.ndarray, " point"] | None = None
+    single_position: bool = False
+
+
+def ne_factor(unit: str, where: str = "ne_unit") -> float:
+    """Factor to m⁻³ of a density unit as written in files: el/cm3, cm-3, cm^-3, m**-3, electrons/m3.
+
+    Raises InputError for a unit that is not known; `where` is how its sentence begins.
+    """
+    plain = str(unit).lower().replace("⁻³", "-3").replace("³", "3").replace("per", "/")
+    factor = NE_UNITS.get(re.sub(r"[\s^*()._]", "", plain))
+    if factor is None:
+        raise InputError(f"{where} is {unit!r}; accepted units of electron density are el/cm3, cm-3, el/m3 and m-3.")
+    return factor
+
+
+def read_text_profile(path: Path, ne_unit: str | None = None) -> Profile:
+    """Read `YYYYMMDD_HHMM[_n].txt`: columns lon [deg], lat [deg], alt [km], Ne [m⁻³ unless `ne_unit` says otherwise].
+
+    Columns are parted by blanks or commas; a header and lines that begin with # % ! are passed over.
+    Raises InputError if the name holds no time, a line is not four numbers, or a coordinate is out of range.
+    """
+    time = _time_from_name(path)
+    if time is None:
+        raise InputError(f"{path}: the name holds no time; a text profile is named YYYYMMDD_HHMM.txt.")
+    table = np.array(_text_rows(path), dtype=np.float64)
+    if not len(table):
+        raise InputError(f"{path}: no line of numbers found; expected the columns lon, lat, alt (km), Ne (m-3).")
+    lon, lat, alt_km, ne = (_fill_to_nan(column) for column in table.T)
+    return _profile(path, "text", time, lat, lon, alt_km, ne * ne_factor(ne_unit or "m-3"))
+
+
+def read_netcdf_profile(path: Path, ne_unit: str | None = None) -> Profile:
+    """Read one CDAAC ionPrf or FY-3 GNOS file, netCDF-3 or netCDF-4; names are matched without regard to case.
+
+    The density's unit is `ne_unit` if given, else its `units` attribute. The epoch comes from the global attributes
+    (year, month, day or doy, hour, minute, second), else `edmaxtime`, else the file's name: it is the time of the
+    density maximum in CDAAC files, as written there (GPS seconds, some 15 s ahead of UTC). Positions run along the
+    tangent points where the file has them, else the single position of the attributes serves for all.
+
+    Raises InputError if the file is not readable, or lacks density, unit, altitude, position or epoch.
+    """
+    variables, attrs = _load_netcdf(path)
+    dens = _variable(variables, NE_NAMES, path, "electron density")
+    alt = _variable(variables, ALT_NAMES, path, "altitude")
+    ne_m3 = _values(dens, path) * _netcdf_ne_factor(dens, path, ne_unit)
+    alt_km = _values(alt, path) * _km_factor(alt, path)
+    along_ray = all(any(name in variables for name in names) for names in (LAT_NAMES, LON_NAMES))
+    if along_ray:
+        lat, lon = (_values(_variable(variables, names, path, "position"), path) for names in (LAT_NAMES, LON_NAMES))
+        along_ray = lat.size > 1
+    if not along_ray:
+        lat, lon = (np.full(ne_m3.shape, _position(variables, attrs, names, path)) for names in (LAT_NAMES, LON_NAMES))
+    sigma = _values(variables["sigma_log10_ne"], path) if "sigma_log10_ne" in variables else None
+    kind = "CDAAC ionPrf" if "edmaxtime" in attrs or path.name.lower().startswith("ionprf") else "FY-3 GNOS"
+    return _profile(path, kind, _epoch(path, attrs), lat, lon, alt_km, ne_m3, sigma, not along_ray)
+
+
+def _profile(path, kind, time, lat, lon, alt_km, ne_m3, sigma=None, single_position=False) -> Profile:
+    sizes = {np.size(v) for v in (lat, lon, alt_km, ne_m3, *([] if sigma is None else [sigma]))}
+    if len(sizes) > 1:
+        raise InputError(f"{path}: its columns differ in length ({sorted(sizes)} points); they must all be the same.")
+    for name, values, low, high in (("latitude", lat, -90.0, 90.0), ("longitude", lon, -360.0, 360.0)):
+        outside = np.flatnonzero((values < low) | (values > high))
+        if outside.size:
+            found = f"{name} {values[outside[0]]:g} at point {outside[0]}"
+            raise InputError(f"{path}: {found} is out of range; accepted is {low:g} to {high:g} degrees.")
+    return Profile(path, kind, time, lat, wrap_longitude(lon), alt_km, ne_m3, sigma, single_position)
+
+
+def _text_rows(path: Path) -> list[list[float]]:
+    rows = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text ({error}).") from error
+    for number, line in enumerate(lines, start=1):
+        words = line.replace(",", " ").split()
+        if not words or words[0][0] in "#%!":
+            continue
+        try:
+            row = [float(word) for word in words]
+        except ValueError:
+            row = []
+        if len(row) == 4:
+            rows.append(row)
+        elif rows or row:  # words before the first numbers are a header; anything later is damage
+            raise InputError(f"{path}: line {number} is {line[:60]!r}; expected four numbers: lon lat alt(km) Ne(m-3).")
+    return rows
+
+
+def _load_netcdf(path: Path) -> tuple[Mapping[str, xr.Variable], dict]:
+    """Variables and global attributes, all in memory, by lower-case names."""
+    with open(path, "rb") as file:
+        engine = "scipy" if file.read(3) == b"CDF" else "h5netcdf"
+    try:
+        with xr.open_dataset(path, engine=engine, decode_times=False) as ds:
+            variables = {str(name).lower(): variable.load() for name, variable in ds.variables.items()}
+            return variables, {str(name).lower(): value for name, value in ds.attrs.items()}
+    except Exception as error:  # damaged files make the netCDF libraries raise nearly anything
+        raise InputError(f"{path}: cannot be read as netCDF, perhaps cut short ({error}); fetch it again.") from error
+
+
+def _variable(variables: Mapping[str, xr.Variable], names, path: Path, what: str) -> xr.Variable:
+    for name in names:
+        if name in variables:
+            return variables[name]
+    found = ", ".join(variables) or "none"
+    raise InputError(f"{path}: no variable of {what}; found {found}, accepted names are {', '.join(names)}.")
+
+
+def _values(variable: xr.Variable, path: Path) -> Float[np.ndarray, " point"]:
+    try:
+        return _fill_to_nan(np.asarray(variable.values, dtype=np.float64).ravel())
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: a variable of type {variable.dtype} was found where numbers are expected."
+        ) from error
+
+
+def _fill_to_nan(values: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
+    return np.where(np.isin(values, FILL_VALUES), np.nan, values)
+
+
+def _units(variable: xr.Variable) -> str:
+    return str(variable.attrs.get("units", variable.attrs.get("Units", ""))).strip()
+
+
+def _netcdf_ne_factor(dens: xr.Variable, path: Path, ne_unit: str | None) -> float:
+    if ne_unit:
+        return ne_factor(ne_unit)
+    if not _units(dens):
+        remedy = "name the unit with ne_unit='el/cm3' or ne_unit='m-3'"
+        raise InputError(f"{path}: the electron density has no attribute 'units'; {remedy}.")
+    return ne_factor(_units(dens), f"{path}: the attribute 'units' of the electron density")
+
+
+def _km_factor(alt: xr.Variable, path: Path) -> float:
+    unit = _units(alt) or "km"  # both formats define MSL_alt in km
+    if unit.lower() not in KM_UNITS:
+        raise InputError(f"{path}: the attribute 'units' of the altitude is {unit!r}; accepted are km and m.")
+    return KM_UNITS[unit.lower()]
+
+
+def _number(attrs: Mapping, *names: str) -> float | None:
+    """A global attribute as a number, be it written as a number, an array of one, bytes or text."""
+    for name in names:
+        value = attrs.get(name)
+        value = value.decode() if isinstance(value, bytes) else value
+        try:
+            return float(np.asarray(value).ravel()[0])
+        except (TypeError, ValueError, IndexError):
+            continue
+    return None
+
+
+def _position(variables, attrs: Mapping, names, path: Path) -> float:
+    """One coordinate [deg] for the whole profile: the attribute, or a variable that holds a single number."""
+    single = {name: variables[name].values for name in names if name in variables and variables[name].size == 1}
+    value = _number({**attrs, **single}, *names)
+    if value is None:
+        raise InputError(
+            f"{path}: no {names[-1]}; it needs a variable as long as the density, or an attribute Lat/Lon."
+        )
+    return value
+
+
+def _epoch(path: Path, attrs: Mapping) -> np.datetime64:
+    """Epoch [datetime64[ns]] of a netCDF profile from its attributes, `edmaxtime` or its name."""
+    year, doy, month, day = (_number(attrs, *names) for names in (("year",), ("doy",), ("month",), ("day",)))
+    hour, minute, second = (_number(attrs, *names) for names in (("hour",), ("minute", "min"), ("second", "sec")))
+    if None not in (year, hour, minute) and (doy is not None or None not in (month, day)):
+        found = f"year {year:g}, month {month}, day {day}, doy {doy}, {hour:g} h {minute:g} min"
+        return _calendar(path, found, year, month, day, hour, minute, second or 0.0, doy)
+    if (gps_seconds := _number(attrs, "edmaxtime")) is not None and gps_seconds > 0:
+        return GPS_EPOCH + np.timedelta64(round(gps_seconds * 1e3), "ms")
+    if (time := _time_from_name(path)) is not None:
+        return time
+    raise InputError(
+        f"{path}: no epoch; accepted are Year, Month and Day or Doy, Hour, Minute, or a name YYYYMMDD_HHMM."
+    )
+
+
+def _time_from_name(path: Path) -> np.datetime64 | None:
+    match = NAME_TIME.search(path.name)
+    return _calendar(path, f"{match[0]} in the name", *map(float, match.groups())) if match else None
+
+
+def _calendar(path, found: str, year, month, day, hour, minute, second=0.0, doy=None) -> np.datetime64:
+    ranges = ((year, 1957, 2100), (hour, 0, 24), (minute, 0, 60), (second, 0, 60.999))
+    try:
+        if not all(low <= value <= high for value, low, high in ranges):
+            raise ValueError
+        if month is not None and day is not None:
+            date = np.datetime64(f"{int(year):04d}-{int(month):02d}-{int(day):02d}")
+        elif 1 <= doy <= 366:
+            date = np.datetime64(f"{int(year):04d}-01-01") + np.timedelta64(int(doy) - 1, "D")
+        else:
+            raise ValueError
+    except ValueError as error:
+        raise InputError(f"{path}: the epoch ({found}) is no date and time of the calendar.") from error
+    milliseconds = round(((hour * 60 + minute) * 60 + second) * 1e3)
+    return date.astype("datetime64[ns]") + np.timedelta64(milliseconds, "ms")

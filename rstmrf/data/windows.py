@@ -1,0 +1,112 @@
+"""Sliding windows of TEC maps and indices: few are unique, whatever the batch (S2–S5)."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from rstmrf.data.batch import Batch, PointSet
+from rstmrf.data.tec import downsample
+from rstmrf.errors import InputError
+
+HOUR = np.timedelta64(1, "h")
+
+
+class SlidingWindowBatchProcessor:
+    """Makes a `Batch` of points: finds the unique hours among them and cuts one window for each.
+
+    A point belongs to the last whole hour at or before its time; its window is that hour and the `seq_len` − 1 before.
+
+    Args:
+        tec: `vtec_tecu` (time, lat, lon) [TECU], hourly, on the 181 × 361 grid.
+        indices: `kp` and `f107_sfu` (time), hourly.
+        start: time zero of the points' hours.
+        seq_len: hours in a window.
+        tec_downsample_factor: divides 180; 4 gives 46 × 91.
+        missing_hours: "error" refuses maps or indices with gaps; "mask" leaves out the points that need them.
+
+    Raises:
+        InputError: hours missing within the maps or the indices (named), unless masked; no hour common to both.
+    """
+
+    def __init__(self, tec, indices, *, start, seq_len=6, tec_downsample_factor=4, missing_hours="error"):
+        self.start, self.seq_len = np.datetime64(start, "ns"), seq_len
+        small = downsample(tec, tec_downsample_factor)
+        self.lat, self.lon = small["lat"].values, small["lon"].values
+        first, last = _common_hours(small["time"].values, indices["time"].values)
+        n_hours = int((last - first) / HOUR) + 1
+        self.first_hour = int((first - self.start) / HOUR)
+        self.tec, has_tec = _on_hours(small["time"].values, small["vtec_tecu"].values[:, None], first, n_hours)
+        drivers = np.stack([indices["kp"].values, indices["f107_sfu"].values], axis=-1)
+        self.sw, has_sw = _on_hours(indices["time"].values, drivers, first, n_hours)
+        complete = has_tec & has_sw
+        if missing_hours == "error" and not complete.all():
+            gaps = [str(first + i * HOUR)[:13] for i in np.flatnonzero(~complete)]
+            shown = ", ".join(gaps[:5]) + (f" and {len(gaps) - 5} more" if len(gaps) > 5 else "")
+            raise InputError(
+                f"TEC maps or indices lack {len(gaps)} of {n_hours} hours: {shown}; give them, "
+                "or set missing_hours='mask' to leave out the points that need them"
+            )
+        run = np.convolve(complete, np.ones(seq_len, int))[:n_hours]
+        self._whole = torch.from_numpy(run == seq_len)  # hours at which a whole window ends
+
+    def window_hour(self, hours: Tensor) -> Tensor:
+        """Row of the hourly maps to which times [h since start], `[P]`, belong; it may lie outside the maps."""
+        return torch.floor(hours).long() - self.first_hour
+
+    def usable(self, hours: Tensor) -> Tensor:
+        """Which points `[P]` have a whole window: not before the data, after it, or over missing hours."""
+        row = self.window_hour(hours)
+        inside = (row >= 0) & (row < len(self._whole))
+        return inside & self._whole[row.clamp(0, len(self._whole) - 1)]
+
+    def unique_windows(self, hours: Tensor):
+        """Unique windows of times [h since start] `[B]`: rows `[N, S]` of the hourly maps, and each point's window."""
+        unique, window = torch.unique(self.window_hour(hours), return_inverse=True)
+        return unique[:, None] + torch.arange(1 - self.seq_len, 1), window
+
+    def __call__(self, points: PointSet) -> Batch:
+        """Cut the batch of some points, all of them usable."""
+        rows, window = self.unique_windows(points.coords[:, 3])
+        return Batch(
+            coords=points.coords,
+            target_ne=points.log10_ne_m3,
+            background=points.background,
+            tec_indices=window,
+            unique_sw_seq=self.sw[rows],
+            unique_tec_map_seq=self.tec[rows],
+            target_tec_map=self.tec[rows[:, -1]],
+        )
+
+
+class BatchDataset(Dataset):
+    """Batches by lists of point numbers: what a data loader with a batch sampler asks for."""
+
+    def __init__(self, points: PointSet, processor: SlidingWindowBatchProcessor):
+        self.points, self.processor = points, processor
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, chosen) -> Batch:
+        return self.processor(self.points.select(chosen))
+
+
+def _common_hours(maps, indices):
+    first, last = max(maps.min(), indices.min()), min(maps.max(), indices.max())
+    if first > last:
+        raise InputError(
+            f"TEC maps cover {str(maps.min())[:16]} to {str(maps.max())[:16]}, the indices {str(indices.min())[:16]} "
+            f"to {str(indices.max())[:16]}; they need hours in common"
+        )
+    return first, last
+
+
+def _on_hours(time, values, first, n_hours):
+    """Values placed on a whole hourly axis, and which hours were there."""
+    row = ((time - first) / HOUR).astype(int)
+    inside = (row >= 0) & (row < n_hours)
+    placed = np.zeros((n_hours, *values.shape[1:]), np.float32)
+    present = np.zeros(n_hours, bool)
+    placed[row[inside]], present[row[inside]] = values[inside], True
+    return torch.from_numpy(placed), present

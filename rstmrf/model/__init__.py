@@ -1,0 +1,1 @@
+"""The networks: a residual field of density and a field of TEC gradient directions."""

@@ -1,0 +1,49 @@
+"""The residual field: what is added to log10 Ne of IRI, with its derivatives (S6, S9–S11)."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from rstmrf.config import RunConfig
+from rstmrf.model import jets
+from rstmrf.model.coordinates import N_SPATIAL, N_TEMPORAL, spatial_features, temporal_features
+from rstmrf.model.drivers import SpaceWeatherEncoder
+from rstmrf.model.siren import Siren
+
+DECODER_WIDTH = 128
+
+
+class ResidualField(nn.Module):
+    """Spatial SIREN and driven temporal SIREN, joined by a decoder. TEC never enters its value.
+
+    Args:
+        config: widths, frequencies and the forms of coordinates and time.
+        duration_hours: length of the run, the unit of the document's time.
+    """
+
+    def __init__(self, config: RunConfig, duration_hours: float):
+        super().__init__()
+        self.coordinate_mode, self.time_mode = config.coordinate_mode, config.time_mode
+        self.duration_hours = duration_hours
+        sizes = (config.siren_hidden, config.basis_dim, config.siren_layers, config.omega_0)
+        n_spatial = N_SPATIAL[config.coordinate_mode]
+        omega = [config.omega_0] * n_spatial
+        omega[2 if config.coordinate_mode == "document" else 3] = config.omega_alt or config.omega_0
+        self.spatial = Siren(n_spatial, *sizes, input_omega=omega)
+        self.temporal = Siren(N_TEMPORAL[config.time_mode], *sizes)
+        self.drivers = SpaceWeatherEncoder(config.basis_dim, config.lstm_layers)
+        self.decoder = nn.ModuleList([nn.Linear(2 * config.basis_dim, DECODER_WIDTH), nn.Linear(DECODER_WIDTH, 1)])
+        with torch.no_grad():  # start close to IRI
+            self.decoder[1].weight *= 0.1
+            self.decoder[1].bias.zero_()
+
+    def forward(
+        self, coords: Float[Tensor, "b 4"], sw_seq: Float[Tensor, "n s 2"], window: Int[Tensor, " b"], order: int = 1
+    ) -> Float[Tensor, "k b"]:
+        """Residual of log10 Ne at points; order 1: `[1, B]`, order 5: with the derivatives of `jets`, `[5, B]`."""
+        h_spatial = self.spatial(spatial_features(coords, self.coordinate_mode, order))
+        time = temporal_features(coords[:, 3], self.time_mode, self.duration_hours)
+        h_temporal = self.temporal(time[None])[0] + self.drivers(sw_seq)[window]
+        fusion = torch.cat([h_spatial, jets.constant(h_temporal, order)], dim=2)
+        hidden = jets.tanh(jets.linear(fusion, self.decoder[0].weight, self.decoder[0].bias))
+        return jets.linear(hidden, self.decoder[1].weight, self.decoder[1].bias)[..., 0]

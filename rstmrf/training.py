@@ -1,0 +1,245 @@
+"""Training on Lightning: the step is ours; loop, checkpoints, logs and devices are Lightning's."""
+
+import hashlib
+import logging
+import math
+import warnings
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger
+from torch.utils.data import DataLoader
+
+from rstmrf.background import IriBackground
+from rstmrf.config import RunConfig
+from rstmrf.data.batch import PointSet, prepare_points
+from rstmrf.data.solar_cycle import ionosphere_drivers
+from rstmrf.data.splits import DEVELOPMENT, TRAIN, Split, TimeBinSampler, split_points
+from rstmrf.data.windows import BatchDataset, SlidingWindowBatchProcessor
+from rstmrf.errors import InputError
+from rstmrf.losses import loss_terms, total_loss
+from rstmrf.model.rstmrf import RSTMRF
+
+EVALUATION_BATCH = 8192
+
+
+class RunData(L.LightningDataModule):
+    """Observations, maps and indices of a run, split and ready for batches.
+
+    Args:
+        observations: Dataset of `point`, from `read_observations`.
+        tec: hourly TEC maps, from `load_tec`.
+        indices: hourly Kp and F10.7, from `read_indices`.
+        config: the run's settings.
+
+    Attributes:
+        points: the usable points; split: their parts; left_out: points without a whole window.
+
+    Raises:
+        InputError: nothing usable, or too little to hold any out.
+    """
+
+    def __init__(self, observations, tec, indices, config: RunConfig):
+        super().__init__()
+        self.config = config
+        days = _days(observations["time"].values)
+        drivers = ionosphere_drivers(indices, days)
+        self.iri = IriBackground(days[0], drivers["ig12"], drivers["f107_81d_sfu"])
+        self.processor = SlidingWindowBatchProcessor(
+            tec,
+            indices,
+            start=days[0],
+            seq_len=config.seq_len,
+            tec_downsample_factor=config.tec_downsample_factor,
+            missing_hours=config.missing_hours,
+        )
+        self.points, self.left_out = _usable(observations, self.iri, self.processor)
+        self.split: Split = split_points(
+            self.points.coords[:, 3],
+            self.points.profile,
+            mode=config.split,
+            bin_hours=config.bin_hours,
+            seed=config.seed,
+        )
+        self.duration_hours = 24.0 * len(days)
+
+    def fingerprint(self) -> str:
+        """Hash of the points and maps that the run sees."""
+        digest = hashlib.sha256()
+        for tensor in (self.points.coords, self.points.log10_ne_m3, self.processor.tec, self.processor.sw):
+            digest.update(tensor.numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def part(self, *parts: int) -> PointSet:
+        """The points of some parts of the split."""
+        return self.points.select(self.split.rows(*parts))
+
+    def train_dataloader(self) -> DataLoader:
+        points = self.part(TRAIN)
+        world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        c = self.config
+        sampler = TimeBinSampler(
+            points.coords[:, 3], c.batch_size, bin_hours=c.bin_hours, seed=c.seed, rank=rank, world=world
+        )
+        return DataLoader(BatchDataset(points, self.processor), sampler=sampler, batch_size=None)
+
+    def val_dataloader(self) -> DataLoader:
+        return self.evaluation_loader(self.part(DEVELOPMENT))
+
+    def evaluation_loader(self, points: PointSet) -> DataLoader:
+        """Batches of points in the order of time bins; `TimeBinSampler` of the loader tells which."""
+        sampler = TimeBinSampler(points.coords[:, 3], EVALUATION_BATCH, bin_hours=24, shuffle=False)
+        return DataLoader(BatchDataset(points, self.processor), sampler=sampler, batch_size=None)
+
+
+class TrainingModule(L.LightningModule):
+    """The step: predict, weigh the terms, log them; AdamW with warm-up and cosine."""
+
+    def __init__(self, config: RunConfig, duration_hours: float):
+        super().__init__()
+        self.config = config
+        self.model = RSTMRF(config, duration_hours)
+
+    def training_step(self, batch, batch_index):
+        terms = loss_terms(batch, *self.model(batch), self.config)
+        total = total_loss(terms, self.config)
+        logged = {f"train_{name}": value for name, value in {**terms, "total": total}.items()}
+        self.log_dict(logged, on_step=False, on_epoch=True, batch_size=len(batch.target_ne), sync_dist=True)
+        return total
+
+    def validation_step(self, batch, batch_index):
+        error = self.model.log10_density(batch) - batch.target_ne
+        self.log("dev_mse", torch.mean(error**2), batch_size=len(error), sync_dist=True)
+
+    def on_validation_epoch_end(self):
+        self.log("dev_rmse_dex", torch.sqrt(self.trainer.callback_metrics["dev_mse"]))
+
+    def configure_optimizers(self):
+        c = self.config
+        matrices = [p for p in self.parameters() if p.ndim > 1]
+        vectors = [p for p in self.parameters() if p.ndim <= 1]
+        groups = [{"params": matrices, "weight_decay": c.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=c.learning_rate)
+        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        warmup = min(c.warmup_steps, steps // 2)
+
+        def rate(step):
+            if step < warmup:
+                return (step + 1) / (warmup + 1)
+            return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = False, **trainer_options) -> RSTMRF:
+    """Train with early stopping on the development profiles and return the model of the best epoch.
+
+    Args:
+        data: the run's data; its `config` rules.
+        run_dir: folder for checkpoints (`checkpoints/`), `metrics.csv` and `config.json`.
+        resume: go on from `checkpoints/last.ckpt`.
+        progress: show a bar.
+        trainer_options: passed to `lightning.Trainer`, as `devices` or `strategy` for more than one process.
+
+    Raises:
+        InputError: `resume` without a checkpoint, or with one of other settings.
+    """
+    config, run_dir = data.config, Path(run_dir)
+    L.seed_everything(config.seed, verbose=False)
+    module = TrainingModule(config, data.duration_hours)
+    best, callbacks = _callbacks(config, run_dir, progress)
+    last = run_dir / "checkpoints" / "last.ckpt"
+    if resume:
+        _check_resumable(last, run_dir, config)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    config.save(run_dir / "config.json")
+    with _quiet():
+        trainer = L.Trainer(
+            max_epochs=config.epochs,
+            callbacks=callbacks,
+            logger=CSVLogger(run_dir.parent, name=run_dir.name, version=""),
+            gradient_clip_val=config.gradient_clip,
+            precision=_precision(config),
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            **{"accelerator": "auto", "devices": 1, **trainer_options},
+        )
+        trainer.fit(module, data, ckpt_path=last if resume else None, weights_only=True)
+    state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
+    module.load_state_dict(state)
+    return module.model.eval().cpu()
+
+
+def history(run_dir) -> pd.DataFrame:
+    """One row an epoch: the loss terms and `dev_rmse_dex`, from the run's `metrics.csv`."""
+    log = pd.read_csv(Path(run_dir) / "metrics.csv")
+    return log.dropna(subset=["epoch"]).groupby("epoch").first().drop(columns="step", errors="ignore")
+
+
+def _callbacks(config, run_dir, progress):
+    folder = run_dir / "checkpoints"
+    best = ModelCheckpoint(folder, "best-{epoch:03d}", monitor="dev_rmse_dex", save_last=True)
+    callbacks = [best, EarlyStopping("dev_rmse_dex", patience=config.patience), LearningRateMonitor("epoch")]
+    if not config.save_best_only:
+        every = config.save_interval
+        callbacks.append(ModelCheckpoint(folder, "{epoch:03d}", every_n_epochs=every, save_top_k=-1))
+    if progress:
+        callbacks.append(TQDMProgressBar(refresh_rate=10))
+    return best, callbacks
+
+
+def _check_resumable(last: Path, run_dir: Path, config: RunConfig) -> None:
+    if not last.exists():
+        raise InputError(f"resume: {last} is not there; train first, or give the run_dir of a run that was stopped")
+    saved = RunConfig.load(run_dir / "config.json")
+    other = [key for key, value in saved if value != getattr(config, key) and key not in ("epochs", "patience")]
+    if other:
+        raise InputError(f"resume: {', '.join(other)} differ from the run in {run_dir}; only epochs and patience may")
+
+
+def _precision(config: RunConfig) -> str:
+    if not config.use_amp:
+        return "32-true"
+    return "16-mixed" if torch.cuda.is_available() else "bf16-mixed"
+
+
+def _days(time: np.ndarray) -> np.ndarray:
+    if len(time) == 0:
+        raise InputError("observations: there are no points; see the quality report for what was rejected")
+    return np.arange(time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]") + 1)
+
+
+def _usable(observations, iri, processor) -> tuple[PointSet, int]:
+    points = prepare_points(observations, iri)
+    keep = processor.usable(points.coords[:, 3])
+    if not keep.any():
+        raise InputError(
+            f"none of {len(points)} observations has a whole window of {processor.seq_len} h of TEC maps and indices; "
+            "the maps must begin that many hours before the observations"
+        )
+    return (points if keep.all() else points.select(keep)), int((~keep).sum())
+
+
+class _quiet:
+    """Lightning tells of devices and loaders at length; errors still pass."""
+
+    def __enter__(self):
+        self._loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+        self._levels = [log.level for log in self._loggers]
+        for log in self._loggers:
+            log.setLevel(logging.ERROR)
+        self._warnings = warnings.catch_warnings()
+        self._warnings.__enter__()
+        warnings.filterwarnings("ignore", module="lightning")
+
+    def __exit__(self, *error):
+        self._warnings.__exit__(*error)
+        for log, level in zip(self._loggers, self._levels, strict=True):
+            log.setLevel(level)
