@@ -29,7 +29,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "save_interval": 10,
     },
     "gpu-4gb": {"batch_size": 1024, "use_amp": True},
-    "sample": {"batch_size": 512, "epochs": 8, "patience": 4},
+    "sample": {"batch_size": 512, "epochs": 8, "patience": 4, "bin_hours": 1},
 }
 
 #: Settings that give the design document's form wherever ours departs from it.
@@ -64,6 +64,7 @@ class RunConfig(BaseModel):
     seed: int = Field(0, ge=0, description="of weights, batches and splits")
     use_amp: bool = Field(False, description="mixed precision; derivatives stay float32")
     bin_hours: int = Field(3, ge=1, le=24, description="h; a batch comes from one bin of this length")
+    holdout_hours: int = Field(3, ge=1, le=24, description="h; length of the blocks that split='hours' holds out")
     split: Literal["hours", "days", "random"] = Field("hours", description="what is held out; random shows the leak")
 
     # Model

@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, Mode
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
+from rstmrf.allocator import keep_freed_memory
 from rstmrf.background import IriBackground
 from rstmrf.config import RunConfig
 from rstmrf.data.batch import PointSet, prepare_points
@@ -62,7 +63,7 @@ class RunData(L.LightningDataModule):
             self.points.coords[:, 3],
             self.points.profile,
             mode=config.split,
-            bin_hours=config.bin_hours,
+            block_hours=config.holdout_hours,
             seed=config.seed,
         )
         self.duration_hours = 24.0 * len(days)
@@ -150,6 +151,7 @@ def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = Fals
         InputError: `resume` without a checkpoint, or with one of other settings.
     """
     config, run_dir = data.config, Path(run_dir)
+    keep_freed_memory()
     L.seed_everything(config.seed, verbose=False)
     module = TrainingModule(config, data.duration_hours)
     best, callbacks = _callbacks(config, run_dir, progress)

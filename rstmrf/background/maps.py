@@ -8,7 +8,7 @@ import contextlib
 import os
 import tempfile
 import warnings
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -50,12 +50,18 @@ def monthly_coefficients(year: int, month: int) -> np.ndarray:
 
 def day_coefficients(day: date) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients of one day at solar index 0 and 100, each `[24, 53, 96, 5]`, mixed from two mid-months."""
-    import PyIRI.main_library as pyiri
-
-    before, after, weight_before, weight_after = pyiri.day_of_the_month_corr(day.year, day.month, day.day)
-    mixed = weight_before * monthly_coefficients(before.year, before.month)
+    (before, after), weight_after = _mid_months(day)
+    mixed = (1 - weight_after) * monthly_coefficients(before.year, before.month)
     mixed += weight_after * monthly_coefficients(after.year, after.month)
     return mixed[0], mixed[1]
+
+
+def _mid_months(day: date) -> tuple[tuple[date, date], float]:
+    """The mid-months around a day and the weight of the later one, as in PyIRI (whose import takes seconds)."""
+    middle = day.replace(day=15)
+    other = (middle + timedelta(days=30 if day.day >= 15 else -30)).replace(day=15)
+    before, after = sorted((middle, other))
+    return (before, after), (day - before).days / (after - before).days
 
 
 def _pyiri_maps(year: int, month: int) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Where and when a satellite sees GNSS satellites set and rise through the ionosphere: the geometry of occultations.
 
-The receiver moves by SGP4 from its two-line elements. The transmitters are nominal: circular orbits in a Walker pattern,
-with the planes and the height of the real system but not its actual places. Rays are straight, as they nearly are above
-100 km. The tangent point, the ray's lowest, stands for the profile's place, so a profile drifts as it goes down.
+The receiver moves by SGP4 from its two-line elements. The transmitters are nominal: circular orbits in a Walker
+pattern, with the planes and the height of the real system but not its actual places. Rays are straight, as they nearly
+are above 100 km. The tangent point, the ray's lowest, stands for the profile's place: a profile drifts as it goes down.
 """
 
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ def receiver_orbit(tle, time_s) -> tuple[np.ndarray, np.ndarray]:
 
 
 def walker_orbit(constellation: Walker, number: int, time_s) -> np.ndarray:
-    """Inertial position [km], `[T, 3]`, of satellite `number` at `time_s`; satellite 0 crosses the equator at second 0."""
+    """Inertial position [km], `[T, 3]`, of satellite `number` at `time_s`; satellite 0 begins at the equator."""
     per_plane = constellation.n_satellites // constellation.n_planes
     plane, place = divmod(number, per_plane)
     node = 2 * np.pi * plane / constellation.n_planes

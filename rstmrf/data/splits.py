@@ -29,12 +29,12 @@ class Split(NamedTuple):
         return np.flatnonzero(np.isin(self.part, parts))
 
 
-def split_points(hours, profile, *, mode="hours", bin_hours=3, seed=0) -> Split:
+def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0) -> Split:
     """Assign points `[P]` to training, development and two kinds of held-out points.
 
     Args:
         hours: h since start; profile: number of each point's profile.
-        mode: "hours" holds out blocks of `bin_hours`, "days" whole UTC days; of the rest, both hold out whole profiles.
+        mode: "hours" holds out blocks of `block_hours`, "days" whole UTC days; of the rest, both hold out whole profiles.
             "random" draws points: the leak, for comparison only.
         seed: of the draw.
 
@@ -50,10 +50,10 @@ def split_points(hours, profile, *, mode="hours", bin_hours=3, seed=0) -> Split:
     numbers, of_point = np.unique(profile, return_inverse=True)
     first_hour = np.full(len(numbers), np.inf)
     np.minimum.at(first_hour, of_point, hours)
-    block = np.floor(first_hour / (24 if mode == "days" else bin_hours)).astype(int)
+    block = np.floor(first_hour / (24 if mode == "days" else block_hours)).astype(int)
     blocks = np.unique(block)
     if len(blocks) < 5:
-        unit, remedy = ("days", ", or use split='hours'") if mode == "days" else (f"blocks of {bin_hours} h", "")
+        unit, remedy = ("days", ", or use split='hours'") if mode == "days" else (f"blocks of {block_hours} h", "")
         raise InputError(
             f"split={mode!r}: the profiles fill {len(blocks)} {unit}, 5 are needed to hold any out{remedy}"
         )
