@@ -29,7 +29,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "save_interval": 10,
     },
     "gpu-4gb": {"batch_size": 1024, "use_amp": True},
-    "sample": {"batch_size": 512, "epochs": 8, "patience": 4, "bin_hours": 1},
+    "sample": {"batch_size": 512, "epochs": 8, "patience": 4, "tec_downsample_factor": 6},
 }
 
 #: Settings that give the design document's form wherever ours departs from it.

@@ -53,7 +53,7 @@ def head_loss(field: Float[Tensor, "n 2 h w"], target_tec_map: Float[Tensor, "n 
     observed = tec_gradient(target_tec_map, mode)
     latitude = grid_latitude(target_tec_map)
     area = torch.cos(torch.deg2rad(latitude)) * (latitude.abs() <= POLAR_LIMIT_DEG)
-    strength = torch.linalg.vector_norm(observed, dim=1)
+    strength = torch.hypot(observed[:, 0], observed[:, 1])
     return _weighted_mean(1 - cosine(field, observed), area * strength)
 
 
@@ -89,9 +89,9 @@ def total_loss(terms: dict[str, Tensor], config: RunConfig) -> Float[Tensor, ""]
 
 def cosine(a: Float[Tensor, "n 2 ..."], b: Float[Tensor, "n 2 ..."]) -> Float[Tensor, "n ..."]:
     """Cosine of the angle between two fields of vectors along dimension 1; 0 where one of them vanishes."""
-    # Gradients are as small as 1e-6 per km: the guard must be far below their product.
-    length = torch.linalg.vector_norm(a, dim=1) * torch.linalg.vector_norm(b, dim=1)
-    return (a * b).sum(1) / length.clamp(min=1e-20)
+    # Gradients are as small as 1e-6 per km: the guard must be far below the squares of both.
+    length = torch.sqrt(((a**2).sum(1) * (b**2).sum(1)).clamp(min=1e-36))
+    return (a * b).sum(1) / length
 
 
 def _weighted_mean(values, weight):

@@ -5,7 +5,7 @@ import math
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import conv2d, pad
 from torch.utils.checkpoint import checkpoint
 
 from rstmrf.config import RunConfig
@@ -21,23 +21,40 @@ def pad_globe(maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h+2 w+2"]:
     return pad(around, (0, 0, 1, 1), mode="replicate")
 
 
-class ConvLSTMCell(nn.Module):
-    """One step of a ConvLSTM with 3 × 3 kernels (Shi et al. 2015, arXiv:1506.04214), periodic in longitude."""
+def add_halo(maps: Float[Tensor, "... w"], halo: int) -> Float[Tensor, "... w+2*halo"]:
+    """Columns repeated round the globe on both sides, so that convolutions beside the seam see what lies beyond it."""
+    columns = torch.arange(-halo, maps.shape[-1] + halo, device=maps.device) % (maps.shape[-1] - 1)
+    return maps.index_select(-1, columns)
+
+
+class ConvLSTM(nn.Module):
+    """A layer of ConvLSTM with 3 × 3 kernels (Shi et al. 2015, arXiv:1506.04214).
+
+    The maps of all hours meet their kernels in one convolution; only the hidden state goes hour by hour, and the first
+    hour has none.
+    """
 
     def __init__(self, inputs: int, channels: int):
         super().__init__()
-        self.channels = channels
-        self.gates = nn.Conv2d(inputs + channels, 4 * channels, 3)
+        self.inputs = inputs
+        self.gates = nn.Conv2d(inputs + channels, 4 * channels, 3, padding=1)
         with torch.no_grad():
             self.gates.bias[channels : 2 * channels] = 1.0  # remember at first
 
-    def forward(self, x: Float[Tensor, "n i h w"], state):
-        hidden, cell = state or (x.new_zeros(len(x), self.channels, *x.shape[-2:]),) * 2
-        gates = self.gates(pad_globe(torch.cat([x, hidden], dim=1)))
-        write, keep, show, new = gates.chunk(4, dim=1)
-        cell = torch.sigmoid(keep) * cell + torch.sigmoid(write) * torch.tanh(new)
-        hidden = torch.sigmoid(show) * torch.tanh(cell)
-        return hidden, (hidden, cell)
+    def forward(self, sequence: Float[Tensor, "n s i h w"]) -> list[Tensor]:
+        """Hidden maps after each hour, `S` tensors `[N, C, H, W]`."""
+        weight = self.gates.weight
+        from_input = conv2d(sequence.flatten(0, 1), weight[:, : self.inputs], self.gates.bias, padding=1)
+        hidden, cell, out = None, None, []
+        for gates in from_input.unflatten(0, sequence.shape[:2]).unbind(1):
+            if hidden is not None:
+                gates = gates + conv2d(hidden, weight[:, self.inputs :], padding=1)
+            write, keep, show, new = gates.chunk(4, dim=1)
+            added = torch.sigmoid(write) * torch.tanh(new)
+            cell = added if cell is None else torch.sigmoid(keep) * cell + added
+            hidden = torch.sigmoid(show) * torch.tanh(cell)
+            out.append(hidden)
+        return out
 
 
 class DirectionField(nn.Module):
@@ -55,8 +72,8 @@ class DirectionField(nn.Module):
         super().__init__()
         channels = config.tec_feat_dim
         inputs = [1] + [channels] * (config.convlstm_layers - 1)
-        self.cells = nn.ModuleList(ConvLSTMCell(i, channels) for i in inputs)
-        self.head = nn.Conv2d(channels, 2, 3)
+        self.layers = nn.ModuleList(ConvLSTM(i, channels) for i in inputs)
+        self.head = nn.Conv2d(channels, 2, 3, padding=1)
         self.group = config.window_group_size
 
     def forward(self, tec_map_seq: Float[Tensor, "n s 1 h w"]) -> Float[Tensor, "n 2 h w"]:
@@ -67,14 +84,13 @@ class DirectionField(nn.Module):
         return torch.cat([checkpoint(self._run, g, use_reentrant=False) for g in groups])
 
     def _run(self, tec_map_seq):
-        sequence = [x / TEC_SCALE_TECU - 1 for x in tec_map_seq.unbind(1)]
-        for cell in self.cells:
-            state, out = None, []
-            for x in sequence:
-                hidden, state = cell(x, state)
-                out.append(hidden)
-            sequence = out
-        return self.head(pad_globe(sequence[-1]))
+        # Each convolution spoils one column at the outer edge; the halo is as wide as all of them together.
+        halo = tec_map_seq.shape[1] * len(self.layers) + 1
+        sequence = add_halo(tec_map_seq / TEC_SCALE_TECU - 1, halo)
+        for layer in self.layers:
+            hidden = layer(sequence)
+            sequence = torch.stack(hidden, dim=1) if layer is not self.layers[-1] else None
+        return self.head(hidden[-1])[..., halo:-halo]
 
 
 def sample_direction(
