@@ -1,1 +1,29 @@
-"""R-STMRF: electron density as the IRI background plus a learned residual, guided by TEC gradient directions."""
+"""R-STMRF: electron density as the IRI background plus a learned residual, guided by TEC gradient directions.
+
+The public names below are loaded when first used: importing the package costs nothing.
+"""
+
+from importlib import import_module
+
+_HOMES = {
+    "InputError": "errors",
+    "RunConfig": "config",
+    "read_parameters": "config",
+    "IriBackground": "background",
+    "load_inputs": "load",
+    "load_tec": "data.tec",
+    "read_observations": "data.observations",
+    "read_indices": "data.indices",
+    "RunData": "training",
+    "train": "training",
+    "Predictor": "predict",
+    "save_model": "weights",
+    "load_model": "weights",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rstmrf' has no attribute {name!r}")
+    return getattr(import_module(f"rstmrf.{_HOMES[name]}"), name)

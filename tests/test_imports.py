@@ -10,7 +10,7 @@ ORDER = [
     ("config",),
     ("background",),
     ("data",),
-    ("model",),
+    ("model", "load"),
     ("losses", "weights"),
     ("training",),
     ("predict",),

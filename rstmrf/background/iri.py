@@ -45,7 +45,7 @@ class IriBackground:
     def __init__(self, start, ig12, f107, dtype=torch.float32):
         self.dtype = dtype
         self.start = date.fromisoformat(str(start)[:10])
-        ig12, f107 = np.atleast_1d(np.asarray(ig12, float)), np.atleast_1d(np.asarray(f107, float))
+        ig12, f107 = (np.atleast_1d(np.array(x, float)) for x in (ig12, f107))
         _check_drivers(ig12, f107)
         self.n_days = len(ig12)
         days = [self.start + timedelta(days=i) for i in range(self.n_days)]
