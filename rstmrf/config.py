@@ -29,7 +29,15 @@ PRESETS: dict[str, dict[str, Any]] = {
         "save_interval": 10,
     },
     "gpu-4gb": {"batch_size": 1024, "use_amp": True},
-    "sample": {"batch_size": 512, "epochs": 8, "patience": 4, "tec_downsample_factor": 6},
+    "sample": {
+        "batch_size": 512,
+        "epochs": 7,
+        "patience": 4,
+        "learning_rate": 2e-3,
+        "longitude_jitter_deg": 30.0,
+        "tec_downsample_factor": 6,
+        "tec_feat_dim": 12,
+    },
 }
 
 #: Settings that give the design document's form wherever ours departs from it.
@@ -40,8 +48,10 @@ DOCUMENT_MODE: dict[str, Any] = {
     "chapman_mode": "document",
     "chapman_target": "fused",
     "omega_0": 30.0,
-    "omega_alt": None,
+    "omega_alt": 30.0,
     "weight_decay": 0.0,
+    "average_decay": 0.0,
+    "longitude_jitter_deg": 0.0,
 }
 
 
@@ -59,11 +69,18 @@ class RunConfig(BaseModel):
     learning_rate: float = Field(1e-3, gt=0, description="peak rate of AdamW")
     weight_decay: float = Field(0.1, ge=0, description="AdamW's, on weight matrices")
     warmup_steps: int = Field(50, ge=0, description="steps of linear warm-up before the cosine")
+    average_decay: float = Field(0.99, ge=0, lt=1, description="a step, of the weights' running average; 0: none")
     gradient_clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     patience: int = Field(10, ge=1, description="epochs without a better development score before stopping")
     seed: int = Field(0, ge=0, description="of weights, batches and splits")
     use_amp: bool = Field(False, description="mixed precision; derivatives stay float32")
-    bin_hours: int = Field(3, ge=1, le=24, description="h; a batch comes from one bin of this length")
+    bin_hours: int = Field(1, ge=1, le=24, description="h; points of a bin of this length stay together")
+    bins_per_batch: int = Field(4, ge=1, description="bins, drawn over the run, whose points share a batch")
+    longitude_jitter_deg: float = Field(
+        0.0,
+        ge=0,
+        description="deg; data points are moved this far (1 σ) in longitude at fixed local time, each step anew",
+    )
     holdout_hours: int = Field(3, ge=1, le=24, description="h; length of the blocks that split='hours' holds out")
     split: Literal["hours", "days", "random"] = Field("hours", description="what is held out; random shows the leak")
 
@@ -142,20 +159,27 @@ class RunConfig(BaseModel):
         """
         try:
             return cls(**json.loads(Path(path).read_text()))
-        except (OSError, json.JSONDecodeError) as error:
+        except (OSError, TypeError, ValueError) as error:
             raise InputError(f"{path}: cannot be read as a run's settings ({error})") from None
 
 
-#: Parameters of `notebooks/train.ipynb` that are no settings of the run itself: where things come from and go to.
-NOTEBOOK_PATHS = ("obs_path", "tec_path", "drivers_path", "start", "run_dir")
+#: Parameters of `notebooks/train.ipynb` that are no settings of the run itself, with what stands for "not given".
+NOTEBOOK_DEFAULTS = {
+    "obs_path": "",
+    "tec_path": "",
+    "drivers_path": "",
+    "start": "",
+    "run_dir": "out/train",
+    "resume": False,
+}
 
 
-def read_parameters(namespace: dict[str, Any]) -> tuple[RunConfig, dict[str, str]]:
+def read_parameters(namespace: dict[str, Any]) -> tuple[RunConfig, dict[str, Any]]:
     """Turn a notebook's parameters, `globals()`, into settings and paths; papermill itself lets wrong ones pass.
 
     Args:
-        namespace: plain values by name: `preset`, the paths of `NOTEBOOK_PATHS`, and keys of `RunConfig` (None: the
-            preset's). Modules, functions, classes and IPython's own names are passed over.
+        namespace: plain values by name: `preset`, the parameters of `NOTEBOOK_DEFAULTS`, and keys of `RunConfig`
+            (None: the preset's). Modules, functions, classes and IPython's own names are passed over.
 
     Raises:
         InputError: a name that is no parameter, or a value that is not accepted.
@@ -164,11 +188,12 @@ def read_parameters(namespace: dict[str, Any]) -> tuple[RunConfig, dict[str, str
     given = {k: v for k, v in namespace.items() if not k.startswith("_") and isinstance(v, plain)}
     given = {k: v for k, v in given.items() if k not in ("In", "Out")}
     name = given.pop("preset", "default")
-    paths = {key: given.pop(key, "") for key in NOTEBOOK_PATHS}
-    for key, value in paths.items():
-        if not isinstance(value, str):
-            raise InputError(f"{key}={value!r} is no text; give a path or date in quotes, or '' for the sample")
-    return RunConfig.preset(name, **given), paths
+    others = {key: given.pop(key, default) for key, default in NOTEBOOK_DEFAULTS.items()}
+    for key, value in others.items():
+        if type(value) is not type(NOTEBOOK_DEFAULTS[key]):
+            wanted = "True or False" if key == "resume" else "a path or date as text, or '' for the sample"
+            raise InputError(f"{key}={value!r} is not accepted; give {wanted}")
+    return RunConfig.preset(name, **given), others
 
 
 def _sentence(error: ValidationError) -> str:

@@ -57,7 +57,7 @@ def head_loss(field: Float[Tensor, "n 2 h w"], target_tec_map: Float[Tensor, "n 
     return _weighted_mean(1 - cosine(field, observed), area * strength)
 
 
-def loss_terms(batch, residual: Float[Tensor, "5 b"], physics_residual, field, sampled, config: RunConfig) -> dict:
+def loss_terms(batch, residual: Float[Tensor, "k b"], physics_residual, field, sampled, config: RunConfig) -> dict:
     """All terms of one step, unweighted: data, chapman, tec_direction and, in the metric form, head.
 
     Args:

@@ -36,7 +36,12 @@ def profile_places(observations: xr.Dataset) -> Figure:
     grid = fig.add_gridspec(2, 1, height_ratios=[3, 1])
     ax = world_axes(fig, grid[0], f"{len(np.unique(observations['profile']))} profiles, coloured by altitude")
     points = ax.scatter(
-        observations["lon"], observations["lat"], c=observations["alt_km"], s=1, cmap=cm.batlow, transform=ccrs.PlateCarree()
+        observations["lon"],
+        observations["lat"],
+        c=observations["alt_km"],
+        s=1,
+        cmap=cm.batlow,
+        transform=ccrs.PlateCarree(),
     )
     fig.colorbar(points, ax=ax, label="altitude (km)", shrink=0.8)
     ut = observations["time"].dt.hour + observations["time"].dt.minute / 60
@@ -58,7 +63,14 @@ def tec_maps(*maps: xr.DataArray, titles=()) -> Figure:
         title = titles[i] if i < len(titles) else f"{data.sizes['lat']} × {data.sizes['lon']}"
         axes.append(world_axes(fig, (len(maps), 1, i + 1), title))
         mesh = axes[-1].pcolormesh(
-            data["lon"], data["lat"], data, cmap=cm.batlow, vmin=0, vmax=top, shading="nearest", transform=ccrs.PlateCarree()
+            data["lon"],
+            data["lat"],
+            data,
+            cmap=cm.batlow,
+            vmin=0,
+            vmax=top,
+            shading="nearest",
+            transform=ccrs.PlateCarree(),
         )
     fig.colorbar(mesh, ax=axes, label="vertical TEC (TECU)", shrink=0.7)
     return fig

@@ -14,6 +14,12 @@ from rstmrf.model.rstmrf import RSTMRF
 from rstmrf.units import critical_frequency_mhz, hours_since, ne_from_log10
 
 _CHUNK = 16384
+COORDINATES = {
+    "time": {"standard_name": "time"},
+    "alt_km": {"standard_name": "altitude", "units": "km", "positive": "up"},
+    "lat": {"standard_name": "latitude", "units": "degrees_north"},
+    "lon": {"standard_name": "longitude", "units": "degrees_east"},
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class Predictor:
         time_at, alt_at, lat_at, lon_at = (a.ravel() for a in np.meshgrid(*axes, indexing="ij"))
         iri, fused = self.at_points(lat_at, lon_at, alt_at, time_at)
         dims = ("time", "alt_km", "lat", "lon")
-        coords = dict(zip(dims, axes, strict=True))
+        coords = {dim: (dim, axis, COORDINATES[dim]) for dim, axis in zip(dims, axes, strict=True)}
         density = {"units": "m-3", "standard_name": "number_density_of_free_electrons_in_air"}
         ds = xr.Dataset(
             {

@@ -10,7 +10,13 @@ import lightning as L
 import numpy as np
 import pandas as pd
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import (
+    EarlyStopping,
+    EMAWeightAveraging,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    TQDMProgressBar,
+)
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
@@ -84,9 +90,16 @@ class RunData(L.LightningDataModule):
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
         c = self.config
         sampler = TimeBinSampler(
-            points.coords[:, 3], c.batch_size, bin_hours=c.bin_hours, seed=c.seed, rank=rank, world=world
+            points.coords[:, 3],
+            c.batch_size,
+            bin_hours=c.bin_hours,
+            bins_per_batch=c.bins_per_batch,
+            seed=c.seed,
+            rank=rank,
+            world=world,
         )
-        return DataLoader(BatchDataset(points, self.processor), sampler=sampler, batch_size=None)
+        dataset = BatchDataset(points, self.processor, c.longitude_jitter_deg)
+        return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
         return self.evaluation_loader(self.part(DEVELOPMENT))
@@ -156,8 +169,10 @@ def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = Fals
     module = TrainingModule(config, data.duration_hours)
     best, callbacks = _callbacks(config, run_dir, progress)
     last = run_dir / "checkpoints" / "last.ckpt"
+    log, earlier = run_dir / "metrics.csv", None
     if resume:
         _check_resumable(last, run_dir, config)
+        earlier = pd.read_csv(log) if log.exists() else None
     run_dir.mkdir(parents=True, exist_ok=True)
     config.save(run_dir / "config.json")
     with _quiet():
@@ -174,6 +189,8 @@ def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = Fals
             **{"accelerator": "auto", "devices": 1, **trainer_options},
         )
         trainer.fit(module, data, ckpt_path=last if resume else None, weights_only=True)
+    if earlier is not None and trainer.is_global_zero:  # Lightning's log begins anew
+        pd.concat([earlier, *([pd.read_csv(log)] if log.exists() else [])]).to_csv(log, index=False)
     state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(state)
     return module.model.eval().cpu()
@@ -187,11 +204,15 @@ def history(run_dir) -> pd.DataFrame:
 
 def _callbacks(config, run_dir, progress):
     folder = run_dir / "checkpoints"
-    best = ModelCheckpoint(folder, "best-{epoch:03d}", monitor="dev_rmse_dex", save_last=True)
+    best = ModelCheckpoint(folder, "best-{epoch:03d}", monitor="dev_rmse_dex")
     callbacks = [best, EarlyStopping("dev_rmse_dex", patience=config.patience), LearningRateMonitor("epoch")]
     if not config.save_best_only:
         every = config.save_interval
         callbacks.append(ModelCheckpoint(folder, "{epoch:03d}", every_n_epochs=every, save_top_k=-1))
+    # `save_last=True` would copy the best instead of the last, and never overwrite the file of an earlier run.
+    callbacks.append(ModelCheckpoint(folder, "last", monitor="step", mode="max", enable_version_counter=False))
+    if config.average_decay:
+        callbacks.append(EMAWeightAveraging(decay=config.average_decay))
     if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=10))
     return best, callbacks

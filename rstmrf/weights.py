@@ -44,7 +44,7 @@ def load_model(folder) -> tuple[RSTMRF, RunConfig]:
         config = RunConfig(**description["config"])
         model = RSTMRF(config, description["duration_hours"])
         model.load_state_dict(load_file(folder / "model.safetensors"))
-    except (OSError, KeyError, json.JSONDecodeError, SafetensorError, RuntimeError) as error:
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError, RuntimeError) as error:
         first_line = str(error).splitlines()[0]
         raise InputError(
             f"{folder}: no whole model is there ({first_line}); model.safetensors and model.json of one run are needed"

@@ -1,4 +1,4 @@
-"""The IRI background at points: value, horizontal and vertical derivatives, hundreds of thousands of points a second."""
+"""The IRI background at points: value, horizontal and vertical derivatives, and many points a second."""
 
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -86,7 +86,7 @@ class IriBackground:
         return torch.cat([p.nm_f2 for p in parts]), torch.cat([p.hm_f2 for p in parts])
 
     def _points(self, lat, lon, alt_km, hours):
-        points = [torch.as_tensor(x).detach().to(torch.float64).reshape(-1) for x in (lat, lon, alt_km, hours)]
+        points = [torch.as_tensor(x, dtype=torch.float64).detach().reshape(-1) for x in (lat, lon, alt_km, hours)]
         limits = ((-90.0, 90.0), (-1e4, 1e4), ALT_RANGE_KM, (0.0, 24.0 * self.n_days))
         for name, values, (low, high) in zip(("lat", "lon", "alt_km", "hours"), points, limits, strict=True):
             bad = ~((values >= low) & (values <= high))

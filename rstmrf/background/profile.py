@@ -1,9 +1,9 @@
 """PyIRI's continuous electron-density profile as plain torch operations, differentiable in altitude and parameters.
 
 The formulae are those of IRI and NeQuick as PyIRI arranges them (Forsythe et al. 2024, doi:10.1029/2023SW003739;
-Bilitza et al. 2022, doi:10.1029/2022RG000792; Nava et al. 2008, doi:10.1016/j.jastp.2008.01.015). One thing differs: PyIRI
-divides the probability of an F1 layer by its largest value within the call, so that its answer depends on which other
-points were asked for; here the divisor is the value under the Sun, which a global map contains.
+Bilitza et al. 2022, doi:10.1029/2022RG000792; Nava et al. 2008, doi:10.1016/j.jastp.2008.01.015). One thing differs:
+PyIRI divides the probability of an F1 layer by its largest value within the call, so that its answer depends on which
+other points were asked for; here the divisor is the value under the Sun, which a global map contains.
 """
 
 import math
@@ -41,7 +41,7 @@ def r12_from_f107(f107: Tensor) -> Tensor:
 
 
 def critical_frequency_e(cos_zenith: Tensor, lat: Tensor, season: Tensor, f107: Tensor) -> Tensor:
-    """FoE [MHz] by the NeQuick formula, from cos(solar zenith angle), latitude [deg], season (−1, 0, 1), F10.7 [sfu]."""
+    """FoE [MHz] by NeQuick, from cos(solar zenith angle), latitude [deg], season (−1, 0, 1) and F10.7 [sfu]."""
     zenith_deg = torch.acos(cos_zenith.clamp(-1 + 1e-6, 1 - 1e-6)) / DEG
     night = torch.sigmoid(12.0 * (zenith_deg - 86.23292796211615))
     # 90° minus the effective zenith angle: its sine stays exact where the cosine of a number near 90° would not.

@@ -25,7 +25,7 @@ COLUMN_TYPES = {
     "profile": np.int32,
 }
 #: a new profile begins where two neighbouring rows lie farther apart than any of these
-GAP_SECONDS, GAP_DEGREES, GAP_KM = 60.0, 3.0, 50.0
+GAP_SECONDS, GAP_DEGREES, GAP_KM = 60.0, 3.0, 120.0
 SHUFFLED_BELOW_POINTS = 5.0
 MAX_HOURS = 50 * 365.25 * 24
 LOG10_NE_LOWEST_PEAK, LOG10_NE_HIGHEST = 8.0, 30.0
@@ -61,7 +61,7 @@ def read_npy(path: Path, start, shift: float = 0.0, limits: Limits | None = None
     """Read `.npy [N, 5]` (lat [deg], lon [deg], alt [km], hours since `start`, log10 Ne [m⁻³]), memory-mapped.
 
     Rows that are not finite are dropped and counted; `shift` is added to column 5. Profiles are inferred: a new one
-    begins where neighbours differ by more than 60 s, 3° or 50 km. Below five points a profile on average the rows
+    begins where neighbours differ by more than 60 s, 3° or 120 km. Below five points a profile on average the rows
     were shuffled: this warns, and checks of whole profiles are left out. Times are rounded to milliseconds.
 
     Raises InputError for a missing `start`, another shape or type, and columns that cannot be what they should be.

@@ -15,7 +15,7 @@ from rstmrf.errors import InputError
 
 TRAIN, DEVELOPMENT, TEST_PROFILES, TEST_TIMES = range(4)
 NAMES = ("train", "development", "held-out profiles", "held-out times")
-HELD_OUT_TIME_SHARE, HELD_OUT_PROFILE_SHARE, DEVELOPMENT_SHARE = 0.2, 0.15, 0.15
+HELD_OUT_SHARE, DEVELOPMENT_SHARE = 0.2, 0.1  # of blocks of time, and again of the profiles in the other blocks
 
 
 class Split(NamedTuple):
@@ -32,10 +32,12 @@ class Split(NamedTuple):
 def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0) -> Split:
     """Assign points `[P]` to training, development and two kinds of held-out points.
 
+    Development is like what is held out: blocks of time, and profiles of the blocks that training sees.
+
     Args:
         hours: h since start; profile: number of each point's profile.
-        mode: "hours" holds out blocks of `block_hours`, "days" whole UTC days; of the rest, both hold out whole profiles.
-            "random" draws points: the leak, for comparison only.
+        mode: "hours" holds out blocks of `block_hours`, "days" whole UTC days; of the rest, both hold out whole
+            profiles. "random" draws points: the leak, for comparison only.
         seed: of the draw.
 
     Raises:
@@ -57,10 +59,18 @@ def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0) -> Spli
         raise InputError(
             f"split={mode!r}: the profiles fill {len(blocks)} {unit}, 5 are needed to hold any out{remedy}"
         )
-    held = rng.choice(blocks, max(1, round(HELD_OUT_TIME_SHARE * len(blocks))), replace=False)
+    shuffled = rng.permutation(blocks)
+    n_held, n_development = (max(1, round(share * len(blocks))) for share in (HELD_OUT_SHARE, DEVELOPMENT_SHARE))
     draw = rng.random(len(numbers))
-    thresholds = [draw < DEVELOPMENT_SHARE, draw < DEVELOPMENT_SHARE + HELD_OUT_PROFILE_SHARE]
-    of_profile = np.where(np.isin(block, held), TEST_TIMES, np.select(thresholds, [DEVELOPMENT, TEST_PROFILES], TRAIN))
+    of_profile = np.select(
+        [
+            np.isin(block, shuffled[:n_held]),
+            np.isin(block, shuffled[n_held : n_held + n_development]) | (draw < DEVELOPMENT_SHARE),
+            draw < DEVELOPMENT_SHARE + HELD_OUT_SHARE,
+        ],
+        [TEST_TIMES, DEVELOPMENT, TEST_PROFILES],
+        TRAIN,
+    )
     missing = [NAMES[i] for i in range(4) if i not in of_profile]
     if missing:
         raise InputError(f"split={mode!r}: {len(numbers)} profiles are too few, none is left for {', '.join(missing)}")
@@ -68,21 +78,26 @@ def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0) -> Spli
 
 
 class TimeBinSampler(Sampler[list[int]]):
-    """Batches of point numbers, each from one bin of time, so that few windows serve it; shards over ranks.
+    """Batches of point numbers from a few bins of time each, so that few windows serve a batch; shards over ranks.
+
+    The bins of a batch are drawn at random over the whole run: batches of neighbouring hours would each pull the field
+    to their own part of the globe.
 
     Args:
         hours: h since start of each point, `[P]`.
-        batch_size: points in a batch; the last of a bin may be smaller.
+        batch_size: points in a batch; the last of a group of bins may be smaller.
         bin_hours: length of a bin.
-        shuffle: draw anew each epoch, by `seed` and the epoch set with `set_epoch`.
+        bins_per_batch: bins that share a batch; N is at most `bin_hours` times this.
+        shuffle: draw anew each epoch, by `seed` and the epoch set with `set_epoch`; else all in order of time.
         rank, world: this process and how many there are; every rank gets the same number of batches.
     """
 
-    def __init__(self, hours, batch_size, *, bin_hours=3, shuffle=True, seed=0, rank=0, world=1):
+    def __init__(self, hours, batch_size, *, bin_hours=1, bins_per_batch=1, shuffle=True, seed=0, rank=0, world=1):
         bins = torch.floor(torch.as_tensor(hours) / bin_hours).long()
         order = torch.argsort(bins, stable=True)
         self._bins = torch.split(order, torch.unique_consecutive(bins[order], return_counts=True)[1].tolist())
-        self.batch_size, self.shuffle, self.seed, self.rank, self.world = batch_size, shuffle, seed, rank, world
+        self.batch_size, self.bins_per_batch = batch_size, bins_per_batch
+        self.shuffle, self.seed, self.rank, self.world = shuffle, seed, rank, world
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -90,19 +105,30 @@ class TimeBinSampler(Sampler[list[int]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-sum(-(-len(b) // self.batch_size) for b in self._bins) // self.world)
+        """Batches of an epoch on this rank."""
+        return -(-len(self._batches()) // self.world)
 
     def __iter__(self):
+        batches = self._batches()
+        n_all = -(-len(batches) // self.world) * self.world  # a few repeat, so that ranks stay in step
+        for i in range(self.rank, n_all, self.world):
+            yield batches[i % len(batches)].tolist()
+
+    def _batches(self):
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        batches = []
-        for rows in self._bins:
+
+        def drawn(items):
+            if not self.shuffle:
+                return list(items)
+            return [items[i] for i in torch.randperm(len(items), generator=generator).tolist()]
+
+        bins, batches = drawn(self._bins), []
+        for first in range(0, len(bins), self.bins_per_batch):
+            rows = torch.cat(bins[first : first + self.bins_per_batch])
             if self.shuffle:
                 rows = rows[torch.randperm(len(rows), generator=generator)]
             batches += rows.split(self.batch_size)
-        order = torch.randperm(len(batches), generator=generator) if self.shuffle else torch.arange(len(batches))
-        order = order.repeat(2)[: len(self) * self.world]  # a few repeat, so that ranks stay in step
-        for i in order[self.rank :: self.world].tolist():
-            yield batches[i].tolist()
+        return drawn(batches)
 
 
 def _named(part) -> Split:

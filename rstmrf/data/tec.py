@@ -43,8 +43,8 @@ TEC_FILE = re.compile(r".*(\.nc|\.npy|(\.\d\di|\.inx|\.ionex)(\.gz|\.z)?)", re.I
 def load_tec(path, *, start=None, step_hours=1.0, frame="sun-fixed", gaps="error") -> xr.Dataset:
     """Read TEC maps and return `vtec_tecu` (time, lat 181, lon 361) float32 [TECU], every whole hour of the files.
 
-    Arguments as in `read_tec`, `frame` and `gaps` as in `hourly`. Raises InputError as `read_tec`, `fill_poles`, `hourly` and
-    `to_global_grid` do.
+    Arguments as in `read_tec`, `frame` and `gaps` as in `hourly`. Raises InputError as `read_tec`, `fill_poles`,
+    `hourly` and `to_global_grid` do.
     """
     maps = read_tec(path, start=start, step_hours=step_hours)[["vtec_tecu"]]
     return to_global_grid(hourly(fill_poles(maps), frame=frame, gaps=gaps))

@@ -1,5 +1,7 @@
 """Sliding windows of TEC maps and indices: few are unique, whatever the batch (S2–S5)."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -8,6 +10,7 @@ from torch.utils.data import Dataset
 from rstmrf.data.batch import Batch, PointSet
 from rstmrf.data.tec import downsample
 from rstmrf.errors import InputError
+from rstmrf.units import wrap_longitude
 
 HOUR = np.timedelta64(1, "h")
 
@@ -80,16 +83,29 @@ class SlidingWindowBatchProcessor:
 
 
 class BatchDataset(Dataset):
-    """Batches by lists of point numbers: what a data loader with a batch sampler asks for."""
+    """Batches by lists of point numbers: what a data loader with a batch sampler asks for.
 
-    def __init__(self, points: PointSet, processor: SlidingWindowBatchProcessor):
-        self.points, self.processor = points, processor
+    Args:
+        points, processor: where batches come from.
+        longitude_jitter_deg: standard deviation by which data points are moved in longitude and time at fixed local
+            time. It says that departures from IRI follow the Sun, and keeps a network from drawing the tracks of one
+            orbit; the physics losses stay at the true places.
+    """
+
+    def __init__(self, points: PointSet, processor: SlidingWindowBatchProcessor, longitude_jitter_deg: float = 0.0):
+        self.points, self.processor, self.jitter_deg = points, processor, longitude_jitter_deg
 
     def __len__(self) -> int:
         return len(self.points)
 
     def __getitem__(self, chosen) -> Batch:
-        return self.processor(self.points.select(chosen))
+        batch = self.processor(self.points.select(chosen))
+        if not self.jitter_deg:
+            return batch
+        eastward = self.jitter_deg * torch.randn(len(batch.coords))
+        lat, lon, alt_km, hours = batch.coords.unbind(1)
+        moved = torch.stack([lat, wrap_longitude(lon + eastward), alt_km, hours - eastward / 15.0], dim=1)
+        return replace(batch, coords=moved, collocation=batch.physics)
 
 
 def _common_hours(maps, indices):

@@ -16,12 +16,12 @@ POLAR_LIMIT_DEG = 85.0
 
 
 def pad_globe(maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h+2 w+2"]:
-    """One cell more on each side: periodic in longitude (first and last column are the same meridian), edge at poles."""
+    """One cell more on each side: periodic in longitude (first and last column are one meridian), edge at poles."""
     around = torch.cat([maps[..., -2:-1], maps, maps[..., 1:2]], dim=-1)
     return pad(around, (0, 0, 1, 1), mode="replicate")
 
 
-def add_halo(maps: Float[Tensor, "... w"], halo: int) -> Float[Tensor, "... w+2*halo"]:
+def add_halo(maps: Float[Tensor, "... w"], halo: int) -> Float[Tensor, "... w+2*{halo}"]:
     """Columns repeated round the globe on both sides, so that convolutions beside the seam see what lies beyond it."""
     columns = torch.arange(-halo, maps.shape[-1] + halo, device=maps.device) % (maps.shape[-1] - 1)
     return maps.index_select(-1, columns)

@@ -1,0 +1,66 @@
+"""What is measured of this machine and this process: medians, matrix-product rate, memory, bytes saved for backward."""
+
+import resource
+import statistics
+import time
+
+import psutil
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+MB = 1e6
+
+
+def interleaved_seconds(steps: dict, repeats: int = 7) -> dict[str, float]:
+    """Median seconds of each named step, run in turn A B A B; one round beforehand is not counted."""
+    taken = {name: [] for name in steps}
+    for round_number in range(repeats + 1):
+        for name, step in steps.items():
+            started = time.perf_counter()
+            step()
+            if round_number:
+                taken[name].append(time.perf_counter() - started)
+    return {name: statistics.median(seconds) for name, seconds in taken.items()}
+
+
+def matrix_product(size: int = 2048):
+    """A step that multiplies two float32 matrices, and its floating-point operations."""
+    a, b = torch.rand(size, size), torch.rand(size, size)
+    return (lambda: a @ b), 2 * size**3
+
+
+def flop(step) -> int:
+    """Floating-point operations of matrix products and convolutions in a step."""
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return counter.get_total_flops()
+
+
+def saved_for_backward_mb(forward) -> float:
+    """Bytes [MB] of the storages that a forward pass keeps for the backward pass, each counted once.
+
+    Parameters are not counted: they are there anyway.
+    """
+    storages = {}
+
+    def pack(tensor):
+        if not isinstance(tensor, torch.nn.Parameter):
+            storage = tensor.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        result = forward()
+    total = sum(storages.values()) / MB
+    del result
+    return total
+
+
+def resident_mb() -> float:
+    """Resident memory of this process now [MB]."""
+    return psutil.Process().memory_info().rss / MB
+
+
+def peak_resident_mb() -> float:
+    """Highest resident memory of this process so far [MB]."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB

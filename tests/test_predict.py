@@ -1,0 +1,105 @@
+"""Density from a trained model: with units, equal to IRI plus the residual, and refused where a window is missing."""
+
+import numpy as np
+import pytest
+import torch
+
+from rstmrf.data.batch import attach_background
+from rstmrf.errors import InputError
+from rstmrf.predict import Predictor
+from rstmrf.units import NE_PER_MHZ2, wrap_longitude
+
+NOON = np.datetime64("2019-04-25T12:30", "ns")
+
+
+@pytest.fixture(scope="module")
+def predictor(tiny_data, trained):
+    return Predictor(trained[0], tiny_data.iri, tiny_data.processor)
+
+
+@pytest.fixture(scope="module")
+def grid(predictor):
+    times = NOON + np.array([0, 6]) * np.timedelta64(1, "h")
+    return predictor.grid(times, np.arange(-60, 61, 30.0), np.arange(-180, 180, 60.0), np.arange(120, 501, 20.0))
+
+
+def places(n=50, seed=0):
+    rng = np.random.default_rng(seed)
+    time = NOON + (rng.uniform(-6, 30, n) * 3600).astype("timedelta64[s]")
+    return rng.uniform(-85, 85, n), rng.uniform(-180, 180, n), rng.uniform(120, 500, n), time
+
+
+def test_background_at_points_is_iri(predictor):
+    lat, lon, alt_km, time = places()
+    iri, fused = predictor.at_points(lat, lon, alt_km, time)
+    hours = (time - np.datetime64("2019-04-25")) / np.timedelta64(1, "h")
+    assert np.allclose(iri, predictor.iri.log10_density(lat, lon, alt_km, hours), atol=1e-4)
+    assert 0 < np.abs(fused - iri).max() < 3
+
+
+def test_points_keep_their_order_whatever_their_times(predictor):
+    given = places()
+    _, fused = predictor.at_points(*given)
+    turned = np.random.default_rng(1).permutation(50)
+    assert np.allclose(predictor.at_points(*(x[turned] for x in given))[1], fused[turned], atol=1e-5)
+
+
+def test_longitude_may_be_counted_to_360(predictor):
+    lat, lon, alt_km, time = places()
+    assert np.allclose(
+        predictor.at_points(lat, lon % 360, alt_km, time)[1], predictor.at_points(lat, lon, alt_km, time)[1], atol=1e-3
+    )
+    assert np.allclose(wrap_longitude(lon % 360), lon)
+
+
+def test_residual_is_what_the_model_adds(predictor, tiny_data):
+    points = tiny_data.points.select(torch.arange(0, 2000, 13))
+    batch = predictor.processor(points)
+    with torch.no_grad():
+        fused = predictor.model.log10_density(batch)
+    assert torch.allclose(points.background[:, 0] + predictor.residual(points), fused, atol=1e-5)
+
+
+def test_every_variable_of_the_grid_has_its_unit(grid):
+    assert {name: v.attrs["units"] for name, v in grid.data_vars.items()} == {
+        "ne_m3": "m-3",
+        "ne_iri_m3": "m-3",
+        "nm_f2_m3": "m-3",
+        "hm_f2_km": "km",
+        "fo_f2_mhz": "MHz",
+        "vtec_tecu": "TECU",
+    }
+    assert all(v.attrs["long_name"] for v in grid.data_vars.values())
+    assert grid["ne_m3"].dims == ("time", "alt_km", "lat", "lon") and grid["ne_m3"].shape == (2, 20, 5, 6)
+    assert grid["vtec_tecu"].dims == ("time", "lat", "lon")
+
+
+def test_grid_holds_the_points_of_its_axes(predictor, grid):
+    one = grid["ne_m3"].isel(time=1, alt_km=7, lat=3, lon=2)
+    place = (np.array([float(one[name])]) for name in ("lat", "lon", "alt_km"))
+    assert np.log10(one.item()) == pytest.approx(predictor.at_points(*place, one["time"].values[None])[1][0], abs=1e-4)
+
+
+def test_what_is_read_off_the_profiles_is_theirs(grid):
+    peak = grid["ne_m3"].sel(alt_km=grid["hm_f2_km"])
+    assert np.allclose(peak, grid["nm_f2_m3"]) and (grid["ne_m3"] <= grid["nm_f2_m3"]).all()
+    assert np.allclose(NE_PER_MHZ2 * grid["fo_f2_mhz"] ** 2, grid["nm_f2_m3"])
+    assert (grid["vtec_tecu"] > 0).all()
+    thickness_km = grid["vtec_tecu"] * 1e16 / grid["nm_f2_m3"] / 1e3
+    assert ((thickness_km > 30) & (thickness_km < 380)).all()
+
+
+@pytest.mark.parametrize("time", ["2019-04-25T01:30", "2019-04-24T23:00", "2019-04-27T05:00"])
+def test_a_time_without_its_window_is_named(predictor, time):
+    with pytest.raises(InputError, match=r"2019-04-2|hours\[0\]"):
+        predictor.at_points([0.0], [0.0], [300.0], np.array([time], "datetime64[ns]"))
+
+
+def test_altitudes_outside_are_named(predictor):
+    with pytest.raises(InputError, match=r"alt_km\[0\] is 50"):
+        predictor.at_points([0.0], [0.0], [50.0], np.array([NOON]))
+
+
+def test_background_columns_are_single_precision(predictor):
+    columns = attach_background(*torch.rand(2, 4), torch.full((4,), 300.0), torch.rand(4).double(), predictor.iri)
+    assert columns.dtype == torch.float32 and columns.shape == (4, 5)
