@@ -73,6 +73,7 @@ class RunData(L.LightningDataModule):
             seed=config.seed,
         )
         self.duration_hours = 24.0 * len(days)
+        self._train_points: PointSet | None = None
 
     def fingerprint(self) -> str:
         """Hash of the points and maps that the run sees."""
@@ -86,8 +87,9 @@ class RunData(L.LightningDataModule):
         return self.points.select(self.split.rows(*parts))
 
     def train_dataloader(self) -> DataLoader:
-        points = self.part(TRAIN)
-        world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        points = self._train_points = self._train_points or self.part(TRAIN)
+        t = self.trainer
+        world, rank, epoch = (t.world_size, t.global_rank, t.current_epoch) if t else (1, 0, 0)
         c = self.config
         sampler = TimeBinSampler(
             points.coords[:, 3],
@@ -97,6 +99,7 @@ class RunData(L.LightningDataModule):
             seed=c.seed,
             rank=rank,
             world=world,
+            epoch=epoch,
         )
         dataset = BatchDataset(points, self.processor, c.longitude_jitter_deg)
         return DataLoader(dataset, sampler=sampler, batch_size=None)
@@ -144,7 +147,7 @@ class TrainingModule(L.LightningModule):
         def rate(step):
             if step < warmup:
                 return (step + 1) / (warmup + 1)
-            return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+            return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -186,6 +189,7 @@ def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = Fals
             enable_model_summary=False,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
+            reload_dataloaders_every_n_epochs=1,  # epochs differ by a few batches
             **{"accelerator": "auto", "devices": 1, **trainer_options},
         )
         trainer.fit(module, data, ckpt_path=last if resume else None, weights_only=True)

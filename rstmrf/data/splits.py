@@ -90,22 +90,25 @@ class TimeBinSampler(Sampler[list[int]]):
         bins_per_batch: bins that share a batch; N is at most `bin_hours` times this.
         shuffle: draw anew each epoch, by `seed` and the epoch set with `set_epoch`; else all in order of time.
         rank, world: this process and how many there are; every rank gets the same number of batches.
+        epoch: see `set_epoch`.
     """
 
-    def __init__(self, hours, batch_size, *, bin_hours=1, bins_per_batch=1, shuffle=True, seed=0, rank=0, world=1):
+    def __init__(
+        self, hours, batch_size, *, bin_hours=1, bins_per_batch=1, shuffle=True, seed=0, rank=0, world=1, epoch=0
+    ):
         bins = torch.floor(torch.as_tensor(hours) / bin_hours).long()
         order = torch.argsort(bins, stable=True)
         self._bins = torch.split(order, torch.unique_consecutive(bins[order], return_counts=True)[1].tolist())
         self.batch_size, self.bins_per_batch = batch_size, bins_per_batch
         self.shuffle, self.seed, self.rank, self.world = shuffle, seed, rank, world
-        self.epoch = 0
+        self.epoch = epoch
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the draw of an epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Batches of an epoch on this rank."""
+        """Batches of this epoch on this rank; epochs differ by a few where bins are grouped."""
         return -(-len(self._batches()) // self.world)
 
     def __iter__(self):
