@@ -6,7 +6,6 @@ TORCH_BACKEND ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export UV_FIND_LINKS := $(PIP_FIND_LINKS)
-export MPLBACKEND := agg
 
 .PHONY: setup train test book lint clean
 

@@ -43,7 +43,7 @@ def test_changes_go_over_a_preset_and_none_keeps_it(name):
 
 
 def test_document_mode_is_accepted_and_every_key_departs_from_ours():
-    document, ours = RunConfig(**DOCUMENT_MODE), RunConfig()
+    document, ours = RunConfig(**DOCUMENT_MODE), RunConfig.preset("sample")
     assert all(getattr(document, key) == value != getattr(ours, key) for key, value in DOCUMENT_MODE.items())
 
 

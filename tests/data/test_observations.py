@@ -188,7 +188,7 @@ def test_npy_in_el_cm3_and_with_holes(tmp_path):
 def test_profiles_begin_at_gaps_of_time_place_or_altitude(tmp_path):
     level = np.arange(20)
     one = np.column_stack([np.full(20, 5.0), np.full(20, 179.9), 200.0 + level, level / 3600, np.full(20, 12.0)])
-    steps = ([0, 0.2, 0, 0, 0], [0, 0, 0, 0.1, 0], [4, 0, 0, 0, 0], [0, 0, 90, 0, 0], [0, -360, 0, 0, 0])
+    steps = ([0, 0.2, 0, 0, 0], [0, 0, 0, 0.1, 0], [4, 0, 0, 0, 0], [0, 0, 150, 0, 0], [0, -360, 0, 0, 0])
     rows, here = [one], one
     for step in steps:  # after the first step the longitude has passed 180, the last step only writes it otherwise
         here = here[::-1] + step
