@@ -85,8 +85,11 @@ class LiteralRSTMRF(nn.Module):
         return self.density(coords, sw_seq), field[tec_indices]
 
 
-def literal_loss(model, coords, target_ne, sw_seq, unique_tec_map_seq, tec_indices, physics=True):
-    """Data, Chapman and direction terms with nested `autograd.grad`, weights 0.1 and 0.05; data alone on request."""
+def literal_loss(model, coords, target_ne, sw_seq, unique_tec_map_seq, tec_indices, physics=True, w_direction=0.05):
+    """Data, Chapman and direction terms with nested `autograd.grad`, weights 0.1 and 0.05; data alone on request.
+
+    Shapes as in the document: coords `[B, 4]`, target_ne `[B]`, sw_seq `[B, S, 2]`, unique_tec_map_seq `[N, S, 1, H, W]`.
+    """
     coords = coords.detach().requires_grad_(physics)
     if not physics:
         return F.mse_loss(model.density(coords, sw_seq), target_ne)
@@ -98,4 +101,4 @@ def literal_loss(model, coords, target_ne, sw_seq, unique_tec_map_seq, tec_indic
     place = torch.stack([coords[:, 1] / 180, coords[:, 0] / 90], dim=1)[:, None, None].detach()
     expected = F.grid_sample(direction_maps, place, align_corners=True)[:, :, 0, 0]
     direction = 1 - F.cosine_similarity(F.normalize(grad_ne, dim=1), F.normalize(expected, dim=1))
-    return F.mse_loss(ne_fused, target_ne) + 0.1 * curvature.square().mean() + 0.05 * direction.mean()
+    return F.mse_loss(ne_fused, target_ne) + 0.1 * curvature.square().mean() + w_direction * direction.mean()

@@ -1,12 +1,15 @@
 """What is measured of this machine and this process: medians, matrix-product rate, memory, bytes saved for backward."""
 
+import contextlib
 import resource
 import statistics
 import time
+from pathlib import Path
 
 import psutil
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 MB = 1e6
 
@@ -29,11 +32,23 @@ def matrix_product(size: int = 2048):
     return (lambda: a @ b), 2 * size**3
 
 
+class _FlopCount(TorchDispatchMode):
+    """Counts with torch's own formulae; torch's counter itself cannot be used around `autograd.grad`."""
+
+    total = 0
+
+    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+        result = operator(*args, **(kwargs or {}))
+        count = flop_registry.get(operator._overloadpacket)
+        self.total += count(*args, **(kwargs or {}), out_val=result) if count else 0
+        return result
+
+
 def flop(step) -> int:
     """Floating-point operations of matrix products and convolutions in a step."""
-    with FlopCounterMode(display=False) as counter:
+    with _FlopCount() as counter:
         step()
-    return counter.get_total_flops()
+    return counter.total
 
 
 def saved_for_backward_mb(forward) -> float:
@@ -62,5 +77,9 @@ def resident_mb() -> float:
 
 
 def peak_resident_mb() -> float:
-    """Highest resident memory of this process so far [MB]."""
+    """Highest resident memory of this process so far [MB]; `getrusage` would give the parent's, were that higher."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) * 1024 / MB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB

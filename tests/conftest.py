@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import matplotlib
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
@@ -10,7 +11,7 @@ from jaxtyping import install_import_hook
 # Before any of these is imported. The readers stay out: they refuse a user's wrong types with sentences of their own.
 SHAPES_CHECKED = ["background", "model", "losses", "training", "predict", "data.batch", "data.windows", "data.splits"]
 install_import_hook([f"rstmrf.{name}" for name in SHAPES_CHECKED], "beartype.beartype")
-os.environ.setdefault("MPLBACKEND", "agg")
+matplotlib.use("agg")  # not in the environment: kernels of notebooks under test would inherit it
 settings.register_profile("rstmrf", deadline=None, derandomize=True)
 settings.load_profile("rstmrf")
 

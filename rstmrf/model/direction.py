@@ -21,10 +21,10 @@ def pad_globe(maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h+2 w+2"]:
     return pad(around, (0, 0, 1, 1), mode="replicate")
 
 
-def add_halo(maps: Float[Tensor, "... w"], halo: int) -> Float[Tensor, "... w+2*{halo}"]:
-    """Columns repeated round the globe on both sides, so that convolutions beside the seam see what lies beyond it."""
-    columns = torch.arange(-halo, maps.shape[-1] + halo, device=maps.device) % (maps.shape[-1] - 1)
-    return maps.index_select(-1, columns)
+def convolve_globe(maps: Float[Tensor, "n i h w"], weight, bias=None) -> Float[Tensor, "n o h w"]:
+    """3 × 3 convolution of maps without a seam column: periodic in longitude, zeros beyond the poles."""
+    around = torch.cat([maps[..., -1:], maps, maps[..., :1]], dim=-1)
+    return conv2d(around, weight, bias, padding=(1, 0))
 
 
 class ConvLSTM(nn.Module):
@@ -37,18 +37,18 @@ class ConvLSTM(nn.Module):
     def __init__(self, inputs: int, channels: int):
         super().__init__()
         self.inputs = inputs
-        self.gates = nn.Conv2d(inputs + channels, 4 * channels, 3, padding=1)
+        self.gates = nn.Conv2d(inputs + channels, 4 * channels, 3)
         with torch.no_grad():
             self.gates.bias[channels : 2 * channels] = 1.0  # remember at first
 
     def forward(self, sequence: Float[Tensor, "n s i h w"]) -> list[Tensor]:
         """Hidden maps after each hour, `S` tensors `[N, C, H, W]`."""
-        weight = self.gates.weight
-        from_input = conv2d(sequence.flatten(0, 1), weight[:, : self.inputs], self.gates.bias, padding=1)
+        from_maps, from_hidden = self.gates.weight.split([self.inputs, self.gates.in_channels - self.inputs], dim=1)
+        from_input = convolve_globe(sequence.flatten(0, 1), from_maps, self.gates.bias)
         hidden, cell, out = None, None, []
         for gates in from_input.unflatten(0, sequence.shape[:2]).unbind(1):
             if hidden is not None:
-                gates = gates + conv2d(hidden, weight[:, self.inputs :], padding=1)
+                gates = gates + convolve_globe(hidden, from_hidden)
             write, keep, show, new = gates.chunk(4, dim=1)
             added = torch.sigmoid(write) * torch.tanh(new)
             cell = added if cell is None else torch.sigmoid(keep) * cell + added
@@ -73,7 +73,7 @@ class DirectionField(nn.Module):
         channels = config.tec_feat_dim
         inputs = [1] + [channels] * (config.convlstm_layers - 1)
         self.layers = nn.ModuleList(ConvLSTM(i, channels) for i in inputs)
-        self.head = nn.Conv2d(channels, 2, 3, padding=1)
+        self.head = nn.Conv2d(channels, 2, 3)
         self.group = config.window_group_size
 
     def forward(self, tec_map_seq: Float[Tensor, "n s 1 h w"]) -> Float[Tensor, "n 2 h w"]:
@@ -84,13 +84,12 @@ class DirectionField(nn.Module):
         return torch.cat([checkpoint(self._run, g, use_reentrant=False) for g in groups])
 
     def _run(self, tec_map_seq):
-        # Each convolution spoils one column at the outer edge; the halo is as wide as all of them together.
-        halo = tec_map_seq.shape[1] * len(self.layers) + 1
-        sequence = add_halo(tec_map_seq / TEC_SCALE_TECU - 1, halo)
+        sequence = tec_map_seq[..., :-1] / TEC_SCALE_TECU - 1  # the last column is the first one again
         for layer in self.layers:
             hidden = layer(sequence)
             sequence = torch.stack(hidden, dim=1) if layer is not self.layers[-1] else None
-        return self.head(hidden[-1])[..., halo:-halo]
+        vectors = convolve_globe(hidden[-1], self.head.weight, self.head.bias)
+        return torch.cat([vectors, vectors[..., :1]], dim=-1)
 
 
 def sample_direction(

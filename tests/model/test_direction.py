@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rstmrf.config import RunConfig
 from rstmrf.losses import cosine
-from rstmrf.model.direction import DirectionField, add_halo, pad_globe, sample_direction, tec_gradient
+from rstmrf.model.direction import DirectionField, convolve_globe, pad_globe, sample_direction, tec_gradient
 from rstmrf.units import EARTH_RADIUS_KM
 
 CONFIG = RunConfig(tec_feat_dim=4, seq_len=3)
@@ -69,9 +69,14 @@ def test_the_last_hours_count_all(field):
         assert not torch.allclose(field(changed), field(maps))
 
 
-def test_halo_continues_round_the_globe():
+def test_convolution_goes_on_round_the_globe():
+    row = torch.tensor([0.0, 1.0, 2.0, 3.0])
+    west_plus_east = torch.tensor([[0.0, 0, 0], [1, 0, 1], [0, 0, 0]])[None, None]
+    assert convolve_globe(row.expand(1, 1, 3, 4), west_plus_east)[0, 0, 1].tolist() == [4, 2, 4, 2]
+
+
+def test_padding_goes_on_round_the_globe():
     row = torch.tensor([[0.0, 1.0, 2.0, 3.0, 0.0]])
-    assert add_halo(row, 2).tolist() == [[2, 3, 0, 1, 2, 3, 0, 1, 2]]
     padded = pad_globe(row[None, None].expand(1, 1, 3, 5))
     assert padded.shape == (1, 1, 5, 7) and padded[0, 0, 0].tolist() == [3, 0, 1, 2, 3, 0, 1]
 
