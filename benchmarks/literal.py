@@ -88,7 +88,7 @@ class LiteralRSTMRF(nn.Module):
 def literal_loss(model, coords, target_ne, sw_seq, unique_tec_map_seq, tec_indices, physics=True, w_direction=0.05):
     """Data, Chapman and direction terms with nested `autograd.grad`, weights 0.1 and 0.05; data alone on request.
 
-    Shapes as in the document: coords `[B, 4]`, target_ne `[B]`, sw_seq `[B, S, 2]`, unique_tec_map_seq `[N, S, 1, H, W]`.
+    Shapes: coords `[B, 4]`, target_ne `[B]`, sw_seq `[B, S, 2]`, unique_tec_map_seq `[N, S, 1, H, W]`.
     """
     coords = coords.detach().requires_grad_(physics)
     if not physics:

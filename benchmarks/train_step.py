@@ -26,6 +26,7 @@ RESULTS = Path(__file__).parent / "results" / "train_step.json"
 VARIANTS = ("literal", "literal-data-only", "rstmrf-document", "rstmrf")
 CASES = ((2048, 4), (2048, 100), (512, 100))
 HOURS = 720.0
+GROUP = 4  # windows kept for backward at once
 
 
 def make_batch(points: int, windows: int, hours: int = 6, height: int = 46, width: int = 91) -> Batch:
@@ -65,7 +66,7 @@ def make_step(variant: str, points: int, windows: int):
             return literal_loss(model, *inputs, physics=variant == "literal")
     else:
         changes = DOCUMENT_MODE if variant == "rstmrf-document" else {}
-        config = RunConfig.preset("default", **changes, window_group_size=8 if windows > 8 else None)
+        config = RunConfig.preset("default", **changes, window_group_size=GROUP if windows > GROUP else None)
         model = RSTMRF(config, HOURS)
         if variant == "rstmrf-document":
             copy_weights(literal, model)

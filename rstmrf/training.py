@@ -140,7 +140,9 @@ class TrainingModule(L.LightningModule):
         matrices = [p for p in self.parameters() if p.ndim > 1]
         vectors = [p for p in self.parameters() if p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": c.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=c.learning_rate, fused=True)
+        optimizer = torch.optim.AdamW(
+            groups, lr=c.learning_rate, fused=not c.use_amp
+        )  # AMP must unscale before clipping
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         warmup = min(c.warmup_steps, steps // 2)
 

@@ -44,6 +44,9 @@ class ResidualField(nn.Module):
         h_spatial = self.spatial(spatial_features(coords, self.coordinate_mode, order))
         time = temporal_features(coords[:, 3], self.time_mode, self.duration_hours)
         h_temporal = self.temporal(time[None])[0] + self.drivers(sw_seq)[window]
-        fusion = torch.cat([h_spatial, jets.constant(h_temporal, order)], dim=2)
-        hidden = jets.tanh(jets.linear(fusion, self.decoder[0].weight, self.decoder[0].bias))
-        return jets.linear(hidden, self.decoder[1].weight, self.decoder[1].bias)[..., 0]
+        # Concatenated, time's half of the decoder's matrix meets zeros in every derivative: it is added to the value.
+        of_space, of_time = self.decoder[0].weight.split(h_temporal.shape[1], dim=1)
+        shift = torch.nn.functional.linear(h_temporal, of_time, self.decoder[0].bias)
+        hidden = jets.tanh(jets.linear(h_spatial, of_space), shift)
+        residual = jets.linear(hidden, self.decoder[1].weight)[..., 0]
+        return torch.cat([residual[:1] + self.decoder[1].bias, residual[1:]])

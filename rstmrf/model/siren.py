@@ -37,7 +37,8 @@ class Siren(nn.Module):
 
     def forward(self, jet: Float[Tensor, "k b i"]) -> Float[Tensor, "k b o"]:
         """Jet of inputs to jet of outputs; K is 1 or 5."""
-        jet = jets.sine(jets.linear(jet, self.first.weight * self.input_omega, self.first.bias * self.omega_0), 1.0)
+        jet = jets.sine(jets.linear(jet, self.first.weight * self.input_omega), self.first.bias * self.omega_0, 1.0)
         for layer in self.hidden:
-            jet = jets.sine(jets.linear(jet, layer.weight, layer.bias), self.omega_0)
-        return jets.linear(jet, self.last.weight, self.last.bias)
+            jet = jets.sine(jets.linear(jet, layer.weight), layer.bias, self.omega_0)
+        jet = jets.linear(jet, self.last.weight)
+        return torch.cat([jet[:1] + self.last.bias, jet[1:]])

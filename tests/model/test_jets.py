@@ -26,21 +26,30 @@ def relative(a, b):
     return ((a - b).norm() / b.norm()).item()
 
 
-@pytest.mark.parametrize("layer", [lambda j: jets.sine(j, 3.0), jets.tanh], ids=["sine", "tanh"])
+@pytest.mark.parametrize("layer", [lambda j, b: jets.sine(j, b, 3.0), jets.tanh], ids=["sine", "tanh"])
 def test_layers_obey_the_chain_rule(layer):
     """A layer after a linear map of z(h) = h³: value, first and second derivative in h."""
     weight = torch.tensor([[0.7], [-1.3]], dtype=torch.float64)
     bias = torch.tensor([0.2, 0.1], dtype=torch.float64)
     h = torch.linspace(-1, 1, 9, dtype=torch.float64, requires_grad=True)
     members = [h**3, 0 * h, 0 * h, 3 * h**2, 6 * h]
-    jet = layer(jets.linear(torch.stack(members)[..., None], weight, bias))
+    jet = layer(jets.linear(torch.stack(members)[..., None], weight), bias)
     for column in range(2):
-        value = layer(jets.linear((h**3)[None, :, None], weight, bias))[0, :, column]
+        value = layer(jets.linear((h**3)[None, :, None], weight), bias)[0, :, column]
         first = grad(value.sum(), h, create_graph=True)[0]
         second = grad(first.sum(), h)[0]
         for member, oracle in ((jets.VALUE, value), (jets.ALT, first), (jets.ALT2, second)):
             assert relative(jet[member, :, column], oracle) < 1e-12
         assert jet[jets.EAST, :, column].abs().max() == 0
+
+
+@pytest.mark.parametrize("per_point", [False, True], ids=["one bias", "a bias for each point"])
+@pytest.mark.parametrize("layer", [lambda j, b: jets.sine(j, b, 1.7), jets.tanh], ids=["sine", "tanh"])
+def test_the_backward_pass_of_a_layer_is_its_derivative(layer, per_point):
+    torch.manual_seed(0)
+    jet = torch.randn(5, 6, 3, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn((6, 3) if per_point else (3,), dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(layer, (jet, bias))
 
 
 def test_the_whole_field_equals_nested_differentiation(config, small_batch):

@@ -14,10 +14,10 @@ def test_activations_stay_alike_through_depth(omega_0):
     torch.manual_seed(0)
     siren = Siren(3, WIDTH, 8, DEPTH, omega_0)
     jet = torch.rand(1, 4096, 3) * 2 - 1
-    jet = jets.sine(jets.linear(jet, siren.first.weight * siren.input_omega, siren.first.bias), 1.0)
+    jet = jets.sine(jets.linear(jet, siren.first.weight * siren.input_omega), omega_0 * siren.first.bias, 1.0)
     spread = []
     for layer in siren.hidden:
-        jet = jets.sine(jets.linear(jet, layer.weight, layer.bias), omega_0)
+        jet = jets.sine(jets.linear(jet, layer.weight), layer.bias, omega_0)
         spread.append(jet.square().mean().sqrt().item())
     assert all(0.5 < s < 0.8 for s in spread), spread  # the paper's arcsine law has 1/√2
     assert max(spread[-4:]) / min(spread[-4:]) < 1.1, spread
