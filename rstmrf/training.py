@@ -108,7 +108,7 @@ class RunData(L.LightningDataModule):
         return self.evaluation_loader(self.part(DEVELOPMENT))
 
     def evaluation_loader(self, points: PointSet) -> DataLoader:
-        """Batches of points in the order of time bins; `TimeBinSampler` of the loader tells which."""
+        """Batches of points, a day at a time, in order; its sampler tells which points each holds."""
         sampler = TimeBinSampler(points.coords[:, 3], EVALUATION_BATCH, bin_hours=24, shuffle=False)
         return DataLoader(BatchDataset(points, self.processor), sampler=sampler, batch_size=None)
 
@@ -140,9 +140,8 @@ class TrainingModule(L.LightningModule):
         matrices = [p for p in self.parameters() if p.ndim > 1]
         vectors = [p for p in self.parameters() if p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": c.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(
-            groups, lr=c.learning_rate, fused=not c.use_amp
-        )  # AMP must unscale before clipping
+        # Under mixed precision gradients are unscaled before they are clipped, which the fused step would do itself.
+        optimizer = torch.optim.AdamW(groups, lr=c.learning_rate, fused=not c.use_amp)
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         warmup = min(c.warmup_steps, steps // 2)
 
@@ -156,7 +155,7 @@ class TrainingModule(L.LightningModule):
 
 
 def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = False, **trainer_options) -> RSTMRF:
-    """Train with early stopping on the development profiles and return the model of the best epoch.
+    """Train with early stopping on the development part and return the model of the best epoch.
 
     Args:
         data: the run's data; its `config` rules.
