@@ -59,7 +59,7 @@ def pyiri_log10_density(time, lat, lon, f107):
 
     sun_lon, sun_lat = (float(np.squeeze(x)) for x in pyiri_sh.find_subsolar(time, adjust_type="to180"))
     lat, lon = np.append(lat, sun_lat + 0.05), np.append(lon, sun_lon)  # exactly under the Sun PyIRI gives NaN
-    ut = np.array([time.hour + time.minute / 60])
+    ut = np.array([time.hour + (time.minute + 1e-6) / 60])  # PyIRI drops what is less than a whole minute
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         *_, density = pyiri_sh.IRI_density_1day(
@@ -81,9 +81,9 @@ def test_equals_pyiri_at_random_times_and_places(iri):
         differences.append(ours.numpy().reshape(truth.shape) - truth)
     differences = np.stack(differences)
     assert np.isfinite(differences).all()
-    assert np.sqrt(np.mean(differences**2)) <= 0.003
-    assert np.quantile(np.abs(differences), 0.999) <= 0.03
-    assert np.abs(differences).max() <= 0.1  # below the peak, by the magnetic poles and in the faint valley of night
+    assert np.sqrt(np.mean(differences**2)) <= 0.002
+    assert np.quantile(np.abs(differences), 0.999) <= 0.01
+    assert np.abs(differences).max() <= 0.05
 
 
 # Derivatives
@@ -237,7 +237,7 @@ def made(tmp_path, monkeypatch):
         calls.append((year, month))
         lat = np.deg2rad(np.linspace(-90, 90, maps.N_LAT))[:, None, None]
         lon = np.deg2rad(np.linspace(-180, 180, maps.N_LON, endpoint=False))[:, None]
-        return np.broadcast_to(5 + month + np.cos(lat) * np.cos(lon), (2, 24, maps.N_LAT, maps.N_LON, 5))
+        return np.broadcast_to(5 + month + np.cos(lat) * np.cos(lon), (2, maps.N_UT, maps.N_LAT, maps.N_LON, 5))
 
     monkeypatch.setattr(maps, "_pyiri_maps", make)
     return calls
@@ -264,7 +264,7 @@ def test_a_damaged_file_is_made_again(made, tmp_path, damage):
 def test_a_folder_that_cannot_be_written_is_no_error(made, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("RSTMRF_CACHE", str(tmp_path / "file"))
-    assert maps.monthly_coefficients(2019, 4).shape == (2, 24, 53, 96, 5)
+    assert maps.monthly_coefficients(2019, 4).shape == (2, 48, 53, 96, 5)
 
 
 def test_splines_pass_through_the_maps_also_at_the_poles(made):

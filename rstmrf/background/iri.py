@@ -138,19 +138,19 @@ class IriBackground:
         day = torch.div(hours, 24.0, rounding_mode="floor").long()
         row, *by_row = _taps((lat - maps.LAT_FIRST_ROW_DEG) / maps.GRID_STEP_DEG, self.dtype)
         column, *by_column = _taps((wrap_longitude(lon) + 180.0) / maps.GRID_STEP_DEG, self.dtype)
-        hour, by_hour, _ = _taps(hours - 24.0 * day, self.dtype)
-        hour = hour % 24 + 24 * day[:, None]
+        time, by_time, _ = _taps((hours - 24.0 * day) / maps.UT_STEP_HOURS, self.dtype)
+        time = time % maps.N_UT + maps.N_UT * day[:, None]
         row = row.clamp(max=maps.N_LAT_PADDED - 1)  # the fourth tap at the north pole has no weight
         place = (row[:, :, None] * maps.N_LON + (column % maps.N_LON)[:, None, :]).flatten(1)
-        index = (hour[:, :, None] * (maps.N_LAT_PADDED * maps.N_LON) + place[:, None, :]).flatten(1)
+        index = (time[:, :, None] * (maps.N_LAT_PADDED * maps.N_LON) + place[:, None, :]).flatten(1)
         products = [(by_row[0], by_column[0])]
         if derivatives:
             products += [(by_row[1] / maps.GRID_STEP_DEG, by_column[0]), (by_row[0], by_column[1] / maps.GRID_STEP_DEG)]
-        return day, *(self._weighted_sum(index, by_hour, *pair) for pair in products)
+        return day, *(self._weighted_sum(index, by_time, *pair) for pair in products)
 
-    def _weighted_sum(self, index, by_hour, by_row, by_column):
+    def _weighted_sum(self, index, by_time, by_row, by_column):
         weights = (by_row[:, :, None] * by_column[:, None, :]).flatten(1)
-        weights = (by_hour[:, :, None] * weights[:, None, :]).flatten(1)
+        weights = (by_time[:, :, None] * weights[:, None, :]).flatten(1)
         return torch.nn.functional.embedding_bag(index, self._table, per_sample_weights=weights, mode="sum")
 
 
@@ -181,7 +181,7 @@ def _sun(start: date, hours: np.ndarray) -> np.ndarray:
 
 
 def _mix(day: date, ig12: float, f107: float) -> np.ndarray:
-    """One day's table `[24, 53, 96, 5]`: each parameter linear in its solar index."""
+    """One day's table `[48, 53, 96, 5]`: each parameter linear in its solar index."""
     low, high = maps.day_coefficients(day)
     r12 = float(profile.r12_from_f107(torch.tensor(f107, dtype=torch.float64)))
     index = np.array([ig12, ig12, r12, r12, r12]) / 100.0  # foF2, hmF2 (Shubin); B0, B1, M(3000)F2

@@ -15,13 +15,15 @@ import numpy as np
 from scipy.ndimage import spline_filter1d
 
 PARAMETERS = ("foF2", "hmF2", "B0", "B1", "M3000")
-GRID_STEP_DEG = 3.75  # at 5° the error of hmF2 is three times larger, and reaches 0.06 dex under a thin F2 layer
+GRID_STEP_DEG = 3.75  # at 5° the errors of foF2 and hmF2 are three times larger
+UT_STEP_HOURS = 0.5  # hourly, the errors of foF2 and B0 are twice as large
+N_UT = 48
 N_LON = 96
 N_LAT = 49
 #: rows from pole to pole, with two more beyond each pole for the four taps of a cubic spline
 N_LAT_PADDED = N_LAT + 4
 LAT_FIRST_ROW_DEG = -90.0 - 2 * GRID_STEP_DEG
-_VERSION = "pyiri-0.1-sh-ursi-shu2015-3.75deg-hourly-v1"
+_VERSION = "pyiri-0.1-sh-ursi-shu2015-3.75deg-30min-v1"
 
 
 def cache_folder() -> Path:
@@ -33,15 +35,15 @@ def cache_folder() -> Path:
 
 
 def monthly_coefficients(year: int, month: int) -> np.ndarray:
-    """Spline coefficients of a month's maps, float32 `[2, 24, 53, 96, 5]`.
+    """Spline coefficients of a month's maps, float32 `[2, 48, 53, 96, 5]`.
 
-    Axes: solar activity (index 0 and index 100), UT hour, latitude row, longitude, parameter (`PARAMETERS`: foF2 [MHz],
-    hmF2 [km], B0 [km], B1, M(3000)F2). Read from the cache where it is whole, else made by PyIRI (about 15 seconds).
+    Axes: solar activity (index 0 and index 100), UT, latitude row, longitude, parameter (`PARAMETERS`: foF2 [MHz],
+    hmF2 [km], B0 [km], B1, M(3000)F2). Read from the cache where it is whole, else made by PyIRI (some ten seconds).
     """
     path = cache_folder() / f"{_VERSION}-{year:04d}-{month:02d}.npy"
     with contextlib.suppress(OSError, ValueError, EOFError):
         cached = np.load(path, allow_pickle=False)
-        if cached.shape == (2, 24, N_LAT_PADDED, N_LON, len(PARAMETERS)):
+        if cached.shape == (2, N_UT, N_LAT_PADDED, N_LON, len(PARAMETERS)):
             return cached
     coefficients = _spline_coefficients(_pyiri_maps(year, month))
     _save(path, coefficients)
@@ -49,7 +51,7 @@ def monthly_coefficients(year: int, month: int) -> np.ndarray:
 
 
 def day_coefficients(day: date) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients of one day at solar index 0 and 100, each `[24, 53, 96, 5]`, mixed from two mid-months."""
+    """Coefficients of one day at solar index 0 and 100, each `[48, 53, 96, 5]`, mixed from two mid-months."""
     (before, after), weight_after = _mid_months(day)
     mixed = (1 - weight_after) * monthly_coefficients(before.year, before.month)
     mixed += weight_after * monthly_coefficients(after.year, after.month)
@@ -65,16 +67,16 @@ def _mid_months(day: date) -> tuple[tuple[date, date], float]:
 
 
 def _pyiri_maps(year: int, month: int) -> np.ndarray:
-    """PyIRI's maps of a mid-month on the grid: `[2, 24, 49, 96, 5]`."""
+    """PyIRI's maps of a mid-month on the grid: `[2, 48, 49, 96, 5]`."""
     import PyIRI.sh_library as pyiri_sh
 
     lat, lon = np.meshgrid(np.arange(-90, 91, GRID_STEP_DEG), np.arange(-180, 180, GRID_STEP_DEG), indexing="ij")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        maps = pyiri_sh.IRI_sh_params(year, month, np.arange(24.0), lon.ravel(), lat.ravel())
+        maps = pyiri_sh.IRI_sh_params(year, month, np.arange(N_UT) * UT_STEP_HOURS, lon.ravel(), lat.ravel())
     fo_f2, hm_f2, b0, b1, m3000, _ = maps
-    stacked = np.stack([fo_f2, hm_f2, b0, b1, m3000])  # [5, 24, place, 2]
-    return stacked.transpose(3, 1, 2, 0).reshape(2, 24, *lat.shape, len(PARAMETERS))
+    stacked = np.stack([fo_f2, hm_f2, b0, b1, m3000])  # [5, 48, place, 2]
+    return stacked.transpose(3, 1, 2, 0).reshape(2, N_UT, *lat.shape, len(PARAMETERS))
 
 
 def _spline_coefficients(maps: np.ndarray) -> np.ndarray:
