@@ -120,7 +120,7 @@ def profiles(alt_km, log10_ne: dict[str, np.ndarray], title: str = "") -> Figure
 
 
 def loss_history(history: pd.DataFrame) -> Figure:
-    """The loss terms over the epochs, unweighted, and the error on the development profiles."""
+    """The loss terms over the epochs, unweighted, and the error on the development part."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.4), layout="constrained")
     terms = [c for c in history if c.startswith("train_") and c != "train_total"]
     for term, colour in zip(terms, cm.batlow(np.linspace(0.05, 0.8, len(terms))), strict=True):
@@ -128,7 +128,7 @@ def loss_history(history: pd.DataFrame) -> Figure:
     left.set(xlabel="epoch", ylabel="loss term, unweighted")
     left.legend(frameon=False, fontsize=8)
     right.plot(history.index, history["dev_rmse_dex"], "o-", ms=3, color=MODEL)
-    right.set(xlabel="epoch", ylabel="RMSE, development profiles (dex)")
+    right.set(xlabel="epoch", ylabel="RMSE, development part (dex)")
     return fig
 
 

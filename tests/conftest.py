@@ -32,6 +32,17 @@ def real_file():
     return find
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """Threads of torch and of numpy, taking turns, wait for each other where processors are few."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def sample_tec():
     from rstmrf.data import sample

@@ -18,13 +18,7 @@ from rstmrf.training import RunData, history, train
 TERMS = ["train_data", "train_chapman", "train_tec_direction", "train_head", "train_total"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Two threads on two shared processors wait for each other at these sizes."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ import numpy as np
 import xarray as xr
 
 from rstmrf.data.ionex import read_ionex
+from rstmrf.data.tec_hours import hourly
 from rstmrf.data.tec_maps import (
     GLOBAL_LAT,
     GLOBAL_LON,
     downsample,
     fill_poles,
-    hourly,
     parse_date,
     tec_dataset,
     to_global_grid,

@@ -1,4 +1,4 @@
-"""Global TEC maps on any grid: one order, poles, whole hours, the 1° grid, fewer nodes."""
+"""Global TEC maps on any grid: one order, poles, the 1° grid, fewer nodes."""
 
 import numpy as np
 import xarray as xr
@@ -13,8 +13,6 @@ VARIABLES = {
 LAT_ATTRS = {"units": "degrees_north", "standard_name": "latitude", "long_name": "geographic latitude"}
 LON_ATTRS = {"units": "degrees_east", "standard_name": "longitude", "long_name": "geographic longitude"}
 GLOBAL_LAT, GLOBAL_LON = np.arange(-90.0, 91.0), np.arange(-180.0, 181.0)
-FRAMES = ("sun-fixed", "earth-fixed")
-HOUR = np.timedelta64(3600 * 10**9, "ns")
 FARTHEST_RING_DEG = 10.0
 
 
@@ -70,47 +68,6 @@ def fill_poles(ds) -> xr.Dataset:
     return tec_dataset(ds.time.values, lat, ds.lon.values, maps, ds.attrs)
 
 
-def hourly(ds, start=None, end=None, frame="sun-fixed", max_gap_hours=4.0, gaps="error") -> xr.Dataset:
-    """Interpolate `vtec_tecu` linearly in time to the whole hours from `start` to `end` (UT; by default all).
-
-    With `frame="sun-fixed"` both neighbouring maps are first turned by 15° per hour to the wanted time, because TEC
-    follows the Sun (the IONEX description recommends it); with "earth-fixed" they stay, as do the crests along the
-    magnetic equator. Where maps of real days are left out and interpolated again, turning wins clearly once they are
-    8 h apart, and loses at 2 h when the crests are strong (CODE, 2024-02-04). Maps of a whole hour come out unchanged.
-    RMS maps stay behind: the error of an interpolated map is not the interpolated error.
-
-    Hours in a gap above `max_gap_hours` [h] are an error that names them, or left out with `gaps="leave-out"`.
-
-    Raises InputError: another `frame`, hours outside of the maps, a gap.
-    """
-    if frame not in FRAMES:
-        raise InputError(f"frame is {frame!r}; accepted are {' and '.join(FRAMES)}.")
-    time, hours = ds.time.values, _whole_hours(ds.time.values, start, end)
-    right = np.searchsorted(time, hours)
-    left = np.where(time[right] == hours, right, right - 1)
-    wide = (time[right] - time[left]) / HOUR > max_gap_hours
-    if wide.any():
-        if gaps != "leave-out":
-            _refuse_gaps(hours[wide], (time[right] - time[left]) / HOUR, max_gap_hours)
-        hours, left, right = hours[~wide], left[~wide], right[~wide]
-    if np.array_equal(left, right):
-        return ds[["vtec_tecu"]].isel(time=_as_slice(right))
-    columns, maps = _columns_round_the_globe(ds.lon.values), ds.vtec_tecu.values
-    out = np.empty((len(hours), *maps.shape[1:]), np.float32)
-    for k, (i, j) in enumerate(zip(left, right, strict=True)):
-        if i == j:
-            out[k] = maps[i]
-            continue
-        turn = columns / 24.0 if frame == "sun-fixed" else 0.0
-        since, until = (hours[k] - time[i]) / HOUR, (time[j] - hours[k]) / HOUR
-        earlier = _shift(maps[i, :, :columns], since * turn)
-        later = _shift(maps[j, :, :columns], -until * turn)
-        out[k, :, :columns] = (until * earlier + since * later) / (since + until)
-        out[k, :, columns:] = out[k, :, :1]
-    n_made = int((left != right).sum())
-    return _maps_like(ds, out, time=hours, time_interpolation=frame, interpolated_hours=n_made)
-
-
 def to_global_grid(ds) -> xr.Dataset:
     """Bring `vtec_tecu` to 181 x 361 nodes: latitude -90 to 90, longitude -180 to 180 with the seam column repeated.
 
@@ -122,7 +79,7 @@ def to_global_grid(ds) -> xr.Dataset:
     lat, lon, maps = ds.lat.values, ds.lon.values, ds.vtec_tecu.values
     if not np.allclose(lat[[0, -1]], (-90.0, 90.0)):
         raise InputError(f"latitudes go from {lat[0]:g} to {lat[-1]:g}; -90 to 90 is needed, see fill_poles.")
-    columns = _columns_round_the_globe(lon)
+    columns = columns_round_the_globe(lon)
     lon = lon[:columns]
     to_rows = _linear_weights(GLOBAL_LAT, lat)
     around = _linear_weights(lon[0] + (GLOBAL_LON - lon[0]) % 360.0, np.append(lon, lon[0] + 360.0))
@@ -137,7 +94,7 @@ def to_global_grid(ds) -> xr.Dataset:
             out[k, :, :-1], out[k, :, -1] = values, values[:, 0]
         else:
             out[k] = to_rows @ values @ to_columns
-    return _maps_like(ds, out, lat=GLOBAL_LAT, lon=GLOBAL_LON, filled_cells=filled)
+    return maps_like(ds, out, lat=GLOBAL_LAT, lon=GLOBAL_LON, filled_cells=filled)
 
 
 def downsample(ds, factor: int) -> xr.Dataset:
@@ -165,7 +122,7 @@ def _merge_seam(values):
     return merged, float(difference[np.isfinite(difference)].max(initial=0.0))
 
 
-def _maps_like(ds, vtec_tecu, time=None, lat=None, lon=None, **attrs):
+def maps_like(ds, vtec_tecu, time=None, lat=None, lon=None, **attrs):
     """The dataset `ds` with other maps, the coordinates that changed, and further attributes."""
     given = {"time": time, "lat": lat, "lon": lon}
     coords = {dim: ds[dim] if values is None else (dim, values, ds[dim].attrs) for dim, values in given.items()}
@@ -173,6 +130,7 @@ def _maps_like(ds, vtec_tecu, time=None, lat=None, lon=None, **attrs):
 
 
 def parse_date(value, name) -> np.datetime64:
+    """A date or time of day; InputError names `name` where it is none."""
     try:
         date = np.datetime64(value, "ns")
     except (ValueError, TypeError):
@@ -182,41 +140,12 @@ def parse_date(value, name) -> np.datetime64:
     return date
 
 
-def _minute(time) -> str:
+def minute(time) -> str:
+    """A time as text, to the minute."""
     return str(time.astype("M8[m]"))
 
 
-def _whole_hours(time, start, end):
-    first = time[0] if start is None else parse_date(start, "start")
-    last = time[-1] if end is None else parse_date(end, "end")
-    if first < time[0] or last > time[-1] or first > last:
-        asked, held = f"{_minute(first)} to {_minute(last)}", f"{_minute(time[0])} to {_minute(time[-1])}"
-        raise InputError(f"hours from {asked} are wanted; the maps go from {held}.")
-    hours = np.arange(first.astype("M8[h]"), last.astype("M8[h]") + 1).astype("M8[ns]")
-    hours = hours[hours >= first]
-    if hours.size == 0:
-        raise InputError(
-            f"no whole hour lies between {_minute(first)} and {_minute(last)}; maps around one are needed."
-        )
-    return hours
-
-
-def _refuse_gaps(hours, gap_hours, max_gap_hours):
-    missing = hours.astype("M8[h]").astype(str)
-    named = ", ".join(missing[:6]) + (f" and {missing.size - 6} more" if missing.size > 6 else "")
-    raise InputError(
-        f"no TEC for {missing.size} hours ({named}): maps are up to {gap_hours.max():g} h apart there, "
-        f"at most {max_gap_hours:g} h are bridged; add the files of that time, raise max_gap_hours or leave gaps out."
-    )
-
-
-def _as_slice(indices):
-    """Evenly spaced indices as a slice, which takes a view instead of a copy of all maps."""
-    steps = np.unique(np.diff(indices))
-    return slice(indices[0], indices[-1] + 1, steps[0] if steps.size else 1) if steps.size < 2 else indices
-
-
-def _columns_round_the_globe(lon) -> int:
+def columns_round_the_globe(lon) -> int:
     """How many columns make 360°, the repeated one of the seam not counted."""
     step = (lon[-1] - lon[0]) / max(len(lon) - 1, 1) or np.inf
     columns = round(360.0 / step)
@@ -229,14 +158,6 @@ def _columns_round_the_globe(lon) -> int:
             f"longitudes from {lon[0]:g} to {lon[-1]:g} in {len(lon)} columns do not go round the globe evenly."
         )
     return columns
-
-
-def _shift(values, columns):
-    """The values [lat, lon] found `columns` (any real number) further east, periodic and linear between columns."""
-    whole = int(np.floor(columns))
-    part = columns - whole
-    shifted = np.roll(values, -whole, axis=1)
-    return shifted if part == 0 else (1 - part) * shifted + part * np.roll(values, -whole - 1, axis=1)
 
 
 def _linear_weights(target, nodes):
@@ -255,7 +176,7 @@ def _fill_missing(values, lat, lon, epoch):
     if good.all():
         return values, 0
     if not good.any():
-        raise InputError(f"the TEC map of {_minute(epoch)} has no value at all; leave it out or replace its file.")
+        raise InputError(f"the TEC map of {minute(epoch)} has no value at all; leave it out or replace its file.")
     values = np.where(good, values, np.nan)
     for row in np.flatnonzero(good.any(axis=1) & ~good.all(axis=1)):
         at = good[row]

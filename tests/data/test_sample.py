@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from rstmrf.data import sample, simulate
 from rstmrf.units import hours_since
@@ -10,13 +9,7 @@ from rstmrf.units import hours_since
 FILES = (sample.TEC_FILE, sample.OBSERVATIONS_FILE, sample.INDICES_FILE, sample.TLE_FILE)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Threads of torch and of numpy, taking turns, wait for each other where processors are few."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

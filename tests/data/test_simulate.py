@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from rstmrf.data import sample, simulate
 from rstmrf.data.orbits import GPS, LEVELS_KM, geodetic, occultations, read_tle, tangent_points, walker_orbit
@@ -12,13 +11,7 @@ from rstmrf.units import hours_since, local_time_hours
 FIRST_HOUR = 12
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Threads of torch and of numpy, taking turns, wait for each other where processors are few."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
