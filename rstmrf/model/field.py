@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from rstmrf.config import RunConfig
 from rstmrf.model import jets
@@ -41,12 +42,13 @@ class ResidualField(nn.Module):
         self, coords: Float[Tensor, "b 4"], sw_seq: Float[Tensor, "n s 2"], window: Int[Tensor, " b"], order: int = 1
     ) -> Float[Tensor, "k b"]:
         """Residual of log10 Ne at points; order 1: `[1, B]`, order 5: with the derivatives of `jets`, `[5, B]`."""
-        h_spatial = self.spatial(spatial_features(coords, self.coordinate_mode, order))
         time = temporal_features(coords[:, 3], self.time_mode, self.duration_hours)
-        h_temporal = self.temporal(time[None])[0] + self.drivers(sw_seq)[window]
-        # Concatenated, time's half of the decoder's matrix meets zeros in every derivative: it is added to the value.
+        h_temporal = self.temporal(time) + self.drivers(sw_seq)[window]
+        # Concatenated, time's half of the decoder's matrix meets zeros in every derivative: it only shifts the value.
         of_space, of_time = self.decoder[0].weight.split(h_temporal.shape[1], dim=1)
-        shift = torch.nn.functional.linear(h_temporal, of_time, self.decoder[0].bias)
-        hidden = jets.tanh(jets.linear(h_spatial, of_space), shift)
-        residual = jets.linear(hidden, self.decoder[1].weight)[..., 0]
+        shift = linear(h_temporal, of_time, self.decoder[0].bias) + of_space @ self.spatial.last.bias
+        # The spatial network's linear end and the decoder's first matrix follow each other: one matrix.
+        joined = jets.Layer(of_space @ self.spatial.last.weight, shift, None)
+        features = spatial_features(coords, self.coordinate_mode, order)
+        residual = jets.network(features, [*self.spatial.layers(), joined], self.decoder[1].weight[0])
         return torch.cat([residual[:1] + self.decoder[1].bias, residual[1:]])

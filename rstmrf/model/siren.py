@@ -35,10 +35,13 @@ class Siren(nn.Module):
             bound = math.sqrt(6 / hidden) / omega_0
             nn.init.uniform_(layer.weight, -bound, bound)
 
-    def forward(self, jet: Float[Tensor, "k b i"]) -> Float[Tensor, "k b o"]:
-        """Jet of inputs to jet of outputs; K is 1 or 5."""
-        jet = jets.sine(jets.linear(jet, self.first.weight * self.input_omega), self.first.bias * self.omega_0, 1.0)
-        for layer in self.hidden:
-            jet = jets.sine(jets.linear(jet, layer.weight), layer.bias, self.omega_0)
-        jet = jets.linear(jet, self.last.weight)
-        return torch.cat([jet[:1] + self.last.bias, jet[1:]])
+    def layers(self) -> list[jets.Layer]:
+        """The sine layers, without the linear end."""
+        first = jets.Layer(self.first.weight * self.input_omega, self.first.bias * self.omega_0, 1.0)
+        return [first, *(jets.Layer(layer.weight, layer.bias, self.omega_0) for layer in self.hidden)]
+
+    def forward(self, x: Float[Tensor, "b i"]) -> Float[Tensor, "b o"]:
+        """Values at inputs."""
+        for layer in self.layers():
+            x = jets.activate(layer, x)
+        return self.last(x)

@@ -1,5 +1,7 @@
 """Derivatives carried through layers equal those of nested automatic differentiation."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch.autograd import grad
@@ -26,30 +28,38 @@ def relative(a, b):
     return ((a - b).norm() / b.norm()).item()
 
 
-@pytest.mark.parametrize("layer", [lambda j, b: jets.sine(j, b, 3.0), jets.tanh], ids=["sine", "tanh"])
-def test_layers_obey_the_chain_rule(layer):
+@pytest.mark.parametrize("omega", [3.0, None], ids=["sine", "tanh"])
+def test_layers_obey_the_chain_rule(omega):
     """A layer after a linear map of z(h) = h³: value, first and second derivative in h."""
-    weight = torch.tensor([[0.7], [-1.3]], dtype=torch.float64)
-    bias = torch.tensor([0.2, 0.1], dtype=torch.float64)
+    bias, out = torch.tensor([0.2, 0.1], dtype=torch.float64), torch.tensor([1.0, 0.5], dtype=torch.float64)
+    layer = jets.Layer(torch.tensor([[0.7], [-1.3]], dtype=torch.float64), bias, omega)
     h = torch.linspace(-1, 1, 9, dtype=torch.float64, requires_grad=True)
     members = [h**3, 0 * h, 0 * h, 3 * h**2, 6 * h]
-    jet = layer(jets.linear(torch.stack(members)[..., None], weight), bias)
-    for column in range(2):
-        value = layer(jets.linear((h**3)[None, :, None], weight), bias)[0, :, column]
-        first = grad(value.sum(), h, create_graph=True)[0]
-        second = grad(first.sum(), h)[0]
-        for member, oracle in ((jets.VALUE, value), (jets.ALT, first), (jets.ALT2, second)):
-            assert relative(jet[member, :, column], oracle) < 1e-12
-        assert jet[jets.EAST, :, column].abs().max() == 0
+    jet = jets.network(torch.stack(members)[..., None], [layer], out)
+    value = jets.network((h**3)[None, :, None], [layer], out)[0]
+    first = grad(value.sum(), h, create_graph=True)[0]
+    second = grad(first.sum(), h)[0]
+    for member, oracle in ((jets.VALUE, value), (jets.ALT, first), (jets.ALT2, second)):
+        assert relative(jet[member], oracle) < 1e-12
+    assert jet[jets.EAST].abs().max() == 0
 
 
 @pytest.mark.parametrize("per_point", [False, True], ids=["one bias", "a bias for each point"])
-@pytest.mark.parametrize("layer", [lambda j, b: jets.sine(j, b, 1.7), jets.tanh], ids=["sine", "tanh"])
-def test_the_backward_pass_of_a_layer_is_its_derivative(layer, per_point):
+@pytest.mark.parametrize("omegas", [(1.7,), (None,), (1.0, 1.7, None)], ids=["sine", "tanh", "three layers"])
+def test_the_backward_pass_of_a_network_is_its_derivative(omegas, per_point):
     torch.manual_seed(0)
-    jet = torch.randn(5, 6, 3, dtype=torch.float64, requires_grad=True)
-    bias = torch.randn((6, 3) if per_point else (3,), dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(layer, (jet, bias))
+    widths = [2, *(3 + n for n in range(len(omegas)))]
+    weights = [torch.randn(o, i, dtype=torch.float64) for i, o in pairwise(widths)]
+    biases = [torch.randn((6, o) if per_point else (o,), dtype=torch.float64) for o in widths[1:]]
+    given = [torch.randn(5, 6, 2, dtype=torch.float64), torch.randn(widths[-1], dtype=torch.float64), *weights, *biases]
+
+    def found(jet, out, *parameters):
+        half = len(omegas)
+        return jets.network(
+            jet, [jets.Layer(*x) for x in zip(parameters[:half], parameters[half:], omegas, strict=True)], out
+        )
+
+    assert torch.autograd.gradcheck(found, [x.requires_grad_() for x in given])
 
 
 def test_the_whole_field_equals_nested_differentiation(config, small_batch):
