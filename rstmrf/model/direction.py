@@ -5,10 +5,11 @@ import math
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 
 from rstmrf.config import RunConfig
+from rstmrf.model.convlstm import ConvLSTM, convolve_globe
 from rstmrf.units import EARTH_RADIUS_KM, wrap_longitude
 
 TEC_SCALE_TECU = 20.0
@@ -19,42 +20,6 @@ def pad_globe(maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h+2 w+2"]:
     """One cell more on each side: periodic in longitude (first and last column are one meridian), edge at poles."""
     around = torch.cat([maps[..., -2:-1], maps, maps[..., 1:2]], dim=-1)
     return pad(around, (0, 0, 1, 1), mode="replicate")
-
-
-def convolve_globe(maps: Float[Tensor, "n i h w"], weight, bias=None) -> Float[Tensor, "n o h w"]:
-    """3 × 3 convolution of maps without a seam column: periodic in longitude, zeros beyond the poles."""
-    around = torch.cat([maps[..., -1:], maps, maps[..., :1]], dim=-1)
-    return conv2d(around, weight, bias, padding=(1, 0))
-
-
-class ConvLSTM(nn.Module):
-    """A layer of ConvLSTM with 3 × 3 kernels (Shi et al. 2015, arXiv:1506.04214).
-
-    The maps of all hours meet their kernels in one convolution; only the hidden state goes hour by hour, and the first
-    hour has none.
-    """
-
-    def __init__(self, inputs: int, channels: int):
-        super().__init__()
-        self.inputs = inputs
-        self.gates = nn.Conv2d(inputs + channels, 4 * channels, 3)
-        with torch.no_grad():
-            self.gates.bias[channels : 2 * channels] = 1.0  # remember at first
-
-    def forward(self, sequence: Float[Tensor, "n s i h w"]) -> list[Tensor]:
-        """Hidden maps after each hour, `S` tensors `[N, C, H, W]`."""
-        from_maps, from_hidden = self.gates.weight.split([self.inputs, self.gates.in_channels - self.inputs], dim=1)
-        from_input = convolve_globe(sequence.flatten(0, 1), from_maps, self.gates.bias)
-        hidden, cell, out = None, None, []
-        for gates in from_input.unflatten(0, sequence.shape[:2]).unbind(1):
-            if hidden is not None:
-                gates = gates + convolve_globe(hidden, from_hidden)
-            write, keep, show, new = gates.chunk(4, dim=1)
-            added = torch.sigmoid(write) * torch.tanh(new)
-            cell = added if cell is None else torch.sigmoid(keep) * cell + added
-            hidden = torch.sigmoid(show) * torch.tanh(cell)
-            out.append(hidden)
-        return out
 
 
 class DirectionField(nn.Module):
@@ -84,10 +49,13 @@ class DirectionField(nn.Module):
         return torch.cat([checkpoint(self._run, g, use_reentrant=False) for g in groups])
 
     def _run(self, tec_map_seq):
-        sequence = tec_map_seq[..., :-1] / TEC_SCALE_TECU - 1  # the last column is the first one again
+        sequence = tec_map_seq[..., :-1].transpose(0, 1) / TEC_SCALE_TECU - 1  # the last column is the first one again
+        device = sequence.device.type
+        if torch.is_autocast_enabled(device):
+            sequence = sequence.to(torch.get_autocast_dtype(device))
         for layer in self.layers:
             hidden = layer(sequence)
-            sequence = torch.stack(hidden, dim=1) if layer is not self.layers[-1] else None
+            sequence = torch.stack(hidden) if layer is not self.layers[-1] else None
         vectors = convolve_globe(hidden[-1], self.head.weight, self.head.bias)
         return torch.cat([vectors, vectors[..., :1]], dim=-1)
 

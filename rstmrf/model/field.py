@@ -43,12 +43,12 @@ class ResidualField(nn.Module):
     ) -> Float[Tensor, "k b"]:
         """Residual of log10 Ne at points; order 1: `[1, B]`, order 5: with the derivatives of `jets`, `[5, B]`."""
         time = temporal_features(coords[:, 3], self.time_mode, self.duration_hours)
-        h_temporal = self.temporal(time) + self.drivers(sw_seq)[window]
+        h_temporal = self.temporal(time) + self.drivers(sw_seq).index_select(0, window)
         # Concatenated, time's half of the decoder's matrix meets zeros in every derivative: it only shifts the value.
         of_space, of_time = self.decoder[0].weight.split(h_temporal.shape[1], dim=1)
         shift = linear(h_temporal, of_time, self.decoder[0].bias) + of_space @ self.spatial.last.bias
         # The spatial network's linear end and the decoder's first matrix follow each other: one matrix.
-        joined = jets.Layer(of_space @ self.spatial.last.weight, shift, None)
+        joined = jets.Layer(of_space @ self.spatial.last.weight, shift, "tanh")
         features = spatial_features(coords, self.coordinate_mode, order)
         residual = jets.network(features, [*self.spatial.layers(), joined], self.decoder[1].weight[0])
         return torch.cat([residual[:1] + self.decoder[1].bias, residual[1:]])

@@ -20,17 +20,17 @@ VALUE, EAST, NORTH, ALT, ALT2 = range(5)
 
 
 class Layer(NamedTuple):
-    """f(x Wᵀ + bias): f is sin(ω·), or tanh where ω is None; the bias is `[O]`, or `[B, O]` if points differ."""
+    """f(x Wᵀ + bias), where f is "sine" or "tanh"; the bias is `[O]`, or `[B, O]` where points differ."""
 
     weight: Tensor  # [O, I]
     bias: Tensor
-    omega: float | None
+    function: str
 
 
 def network(jet: Float[Tensor, "k b i"], layers: list[Layer], out: Float[Tensor, " f"]) -> Float[Tensor, "k b"]:
     """Jet of a network's one output, from the jet of its input; `out` holds the weights of the last linear map."""
     if len(jet) == 5:
-        return _Network.apply(jet, [layer.omega for layer in layers], out, *(x for la in layers for x in la[:2]))
+        return _Network.apply(jet, [layer.function for layer in layers], out, *(x for la in layers for x in la[:2]))
     for layer in layers:
         jet = activate(layer, jet)
     return jet @ out
@@ -39,34 +39,34 @@ def network(jet: Float[Tensor, "k b i"], layers: list[Layer], out: Float[Tensor,
 def activate(layer: Layer, value: Float[Tensor, "*b i"]) -> Float[Tensor, "*b o"]:
     """The layer of plain values."""
     phase = value @ layer.weight.T + layer.bias
-    return torch.tanh(phase) if layer.omega is None else torch.sin(layer.omega * phase)
+    return torch.sin(phase) if layer.function == "sine" else torch.tanh(phase)
 
 
 class _Network(torch.autograd.Function):
     """Jets of five through all layers; keeps of each its jet before the elementwise function, value in place."""
 
     @staticmethod
-    def forward(ctx, jet, omegas, out, *parameters):
+    def forward(ctx, jet, functions, out, *parameters):
         kept, x = [], jet
-        for weight, bias, omega in zip(parameters[::2], parameters[1::2], omegas, strict=True):
+        for weight, bias, function in zip(parameters[::2], parameters[1::2], functions, strict=True):
             z = x @ weight.T
-            x, slope = _forward(z, bias, omega)
+            x, slope = _forward(z, bias, function)
             kept += [z, slope]
         ctx.save_for_backward(jet, out, *parameters[::2], *kept)
-        ctx.omegas, ctx.per_point = omegas, [bias.ndim == 2 for bias in parameters[1::2]]
+        ctx.functions, ctx.per_point = functions, [bias.ndim == 2 for bias in parameters[1::2]]
         return x @ out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
         jet, out, *saved = ctx.saved_tensors
-        weights, kept = saved[: len(ctx.omegas)], saved[len(ctx.omegas) :]
+        weights, kept = saved[: len(ctx.functions)], saved[len(ctx.functions) :]
         by_member = grad[..., None]  # [5, B, 1]
         back = torch.stack([by_member[VALUE] * out, by_member[ALT] * out, out.expand(grad.shape[1], -1)])
         grads, before, of_out = [], None, None
         for n in reversed(range(len(weights))):
             z, slope = kept[2 * n], kept[2 * n + 1]
-            along, back = _backward(back, z, slope, by_member, ctx.omegas[n])
+            along, back = _backward(back, z, slope, by_member, ctx.functions[n])
             if before is None:
                 of_out = grad[VALUE] @ along[0] + grad[ALT] @ along[1] + along[2].sum(0)
             else:
@@ -82,18 +82,17 @@ class _Network(torch.autograd.Function):
         return of_jet, None, of_out, *reversed(grads)
 
 
-def _forward(z, bias, omega):
+def _forward(z, bias, function):
     """Jet of f(z + bias), and f′; the value takes the place of z's first member, which is no longer needed."""
     phase = torch.add(z[VALUE], bias, out=z[VALUE])
-    if omega is None:
+    if function == "sine":
+        slope = torch.cos(phase)
+        value = torch.sin_(phase)
+        curve = -value
+    else:
         value = torch.tanh_(phase)
         slope = 1 - value**2
         curve = slope * value * -2
-    else:
-        phase *= omega
-        slope = torch.cos(phase).mul_(omega)
-        value = torch.sin_(phase)
-        curve = value * -(omega**2)
     y = torch.empty_like(z)
     y[VALUE] = value
     torch.mul(z[EAST:], slope, out=y[EAST:])
@@ -101,24 +100,26 @@ def _forward(z, bias, omega):
     return y, slope
 
 
-def _backward(back, z, slope, by_member, omega):
+def _backward(back, z, slope, by_member, function):
     """Through one elementwise function, for the members value, ∂/∂alt and α.
 
     Returns the jet after the function in the same three members (the third is the weighted sum of the other three), and
     the gradient before it.
     """
     value, alt = z[VALUE], z[ALT]
-    if omega is None:  # f″ = −2 f f′, f‴ = −2 (f′² + f f″)
+    if function == "sine":
+        curve, third = -value, -slope
+    else:  # f″ = −2 f f′, f‴ = −2 (f′² + f f″)
         curve = slope * value * -2
         third = (slope**2).addcmul_(value, curve).mul_(-2)
-    else:
-        curve, third = value * -(omega**2), slope * -(omega**2)
     merged, bent = _merged(z, by_member), by_member[ALT2] * alt
-    along = torch.stack([value, slope * alt, slope * merged])
-    along[2].addcmul_(curve * alt, bent)
+    along = torch.empty_like(back)
+    along[0] = value
+    torch.mul(slope, alt, out=along[1])
+    torch.mul(slope, merged, out=along[2]).addcmul_(curve * alt, bent)
     before = back * slope
     turn = curve * back[2]
-    before[0].addcmul_(turn, merged).addcmul_(curve * back[1], alt).addcmul_(third.mul_(back[2]).mul_(bent), alt)
+    before[0].addcmul_(turn, merged).addcmul_(curve.mul_(back[1]), alt).addcmul_(third.mul_(back[2]).mul_(bent), alt)
     before[1].addcmul_(turn, bent, value=2)
     return along, before
 

@@ -36,9 +36,10 @@ class Siren(nn.Module):
             nn.init.uniform_(layer.weight, -bound, bound)
 
     def layers(self) -> list[jets.Layer]:
-        """The sine layers, without the linear end."""
-        first = jets.Layer(self.first.weight * self.input_omega, self.first.bias * self.omega_0, 1.0)
-        return [first, *(jets.Layer(layer.weight, layer.bias, self.omega_0) for layer in self.hidden)]
+        """The sine layers, without the linear end; their frequencies are multiplied into weights and biases."""
+        first = jets.Layer(self.first.weight * self.input_omega, self.first.bias * self.omega_0, "sine")
+        hidden = (jets.Layer(la.weight * self.omega_0, la.bias * self.omega_0, "sine") for la in self.hidden)
+        return [first, *hidden]
 
     def forward(self, x: Float[Tensor, "b i"]) -> Float[Tensor, "b o"]:
         """Values at inputs."""

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from rstmrf.config import RunConfig
 from rstmrf.losses import cosine
-from rstmrf.model.direction import DirectionField, convolve_globe, pad_globe, sample_direction, tec_gradient
+from rstmrf.model.convlstm import convolve_globe
+from rstmrf.model.direction import DirectionField, pad_globe, sample_direction, tec_gradient
 from rstmrf.units import EARTH_RADIUS_KM
 
 CONFIG = RunConfig(tec_feat_dim=4, seq_len=3)
