@@ -4,6 +4,7 @@ import contextlib
 import resource
 import statistics
 import time
+import weakref
 from pathlib import Path
 
 import psutil
@@ -56,19 +57,27 @@ def saved_for_backward_mb(forward) -> float:
 
     Parameters are not counted: they are there anyway.
     """
-    storages = {}
+    kept = weakref.WeakSet()
 
     def pack(tensor):
+        handle = _Handle(tensor)
         if not isinstance(tensor, torch.nn.Parameter):
-            storage = tensor.untyped_storage()
-            storages[storage.data_ptr()] = storage.nbytes()
-        return tensor
+            kept.add(handle)
+        return handle
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda handle: handle.tensor):
         result = forward()
-    total = sum(storages.values()) / MB
+    storages = [handle.tensor.untyped_storage() for handle in kept]
+    total = sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values()) / MB
     del result
     return total
+
+
+class _Handle:
+    """A saved tensor, alive as long as the graph holds it: what was let go within the forward pass is not counted."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
 
 
 def resident_mb() -> float:

@@ -73,7 +73,7 @@ def make_step(variant: str, points: int, windows: int):
         optimizer = torch.optim.AdamW(model.parameters(), fused=True)
 
         def forward():
-            return total_loss(loss_terms(batch, *model(batch), config), config)
+            return total_loss(loss_terms(batch, model, config), config)
 
     def step():
         optimizer.zero_grad(set_to_none=True)

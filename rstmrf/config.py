@@ -99,7 +99,7 @@ class RunConfig(BaseModel):
     tec_downsample_factor: int = Field(4, ge=1, description="of the 181×361 maps; divides 180")
     tec_feat_dim: int = Field(16, ge=1, description="channels of the ConvLSTM")
     convlstm_layers: int = Field(1, ge=1, description="layers of the ConvLSTM")
-    window_group_size: int | None = Field(None, ge=1, description="windows kept for backward at once; null: all")
+    window_group_size: int | None = Field(4, ge=1, description="windows kept for backward at once; null: all")
     missing_hours: Literal["error", "mask"] = Field("error", description="mask: leave out points that need them")
 
     # Losses

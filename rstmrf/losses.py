@@ -12,7 +12,8 @@ from torch import Tensor
 from rstmrf.config import RunConfig
 from rstmrf.model import jets
 from rstmrf.model.coordinates import ALT_HALF_RANGE_KM, metric
-from rstmrf.model.direction import POLAR_LIMIT_DEG, grid_latitude, tec_gradient
+from rstmrf.model.direction import POLAR_LIMIT_DEG, grid_latitude, sample_direction, tec_gradient
+from rstmrf.model.groups import InGroups
 
 
 def data_loss(log10_ne: Float[Tensor, " b"], target: Float[Tensor, " b"]) -> Float[Tensor, ""]:
@@ -39,46 +40,93 @@ def direction_loss(
     climb the same way, and without the poles; `direction` is taken as given (its gradient is stopped). "document":
     both as (∂/∂lat, ∂/∂lon) per degree, all points alike, and the direction learns from this loss too.
     """
+    return (shares(direction_weight(coords, config)) * misfit(gradient, direction, coords, config)).sum()
+
+
+def direction_weight(coords: Float[Tensor, "b 4"], config: RunConfig) -> Float[Tensor, " b"]:
+    """How much each point counts in `direction_loss`."""
     if config.direction_mode == "document":
-        km_east, km_north = metric(coords[:, 0], coords[:, 2])
-        per_degree = torch.stack([gradient[:, 1] * km_north, gradient[:, 0] * km_east], dim=1) * (math.pi / 180)
-        return torch.mean(1 - cosine(per_degree, direction))
+        return torch.ones_like(coords[:, 0])
     height = (coords[:, 2] - config.direction_peak_km) / config.direction_width_km
-    weight = torch.exp(-(height**2)) * (coords[:, 0].abs() <= POLAR_LIMIT_DEG)
-    return _weighted_mean(1 - cosine(gradient, direction.detach()), weight)
+    return torch.exp(-(height**2)) * (coords[:, 0].abs() <= POLAR_LIMIT_DEG)
+
+
+def misfit(gradient, direction, coords, config: RunConfig) -> Float[Tensor, " b"]:
+    """1 − cosine at each point, in the form of `direction_loss`."""
+    if config.direction_mode == "metric":
+        return 1 - cosine(gradient, direction.detach())
+    km_east, km_north = metric(coords[:, 0], coords[:, 2])
+    per_degree = torch.stack([gradient[:, 1] * km_north, gradient[:, 0] * km_east], dim=1) * (math.pi / 180)
+    return 1 - cosine(per_degree, direction)
 
 
 def head_loss(field: Float[Tensor, "n 2 h w"], target_tec_map: Float[Tensor, "n 1 h w"], mode: str) -> Tensor:
     """1 − cosine between the direction field and the observed TEC gradient, weighted by area and gradient strength."""
     observed = tec_gradient(target_tec_map, mode)
-    latitude = grid_latitude(target_tec_map)
+    return (shares(head_weight(observed)) * (1 - cosine(field, observed))).sum()
+
+
+def head_weight(observed: Float[Tensor, "n 2 h w"]) -> Float[Tensor, "n h w"]:
+    """How much each cell counts in `head_loss`: its area times the strength of the observed gradient."""
+    latitude = grid_latitude(observed)
     area = torch.cos(torch.deg2rad(latitude)) * (latitude.abs() <= POLAR_LIMIT_DEG)
-    strength = torch.hypot(observed[:, 0], observed[:, 1])
-    return _weighted_mean(1 - cosine(field, observed), area * strength)
+    return area * torch.hypot(observed[:, 0], observed[:, 1])
 
 
-def loss_terms(batch, residual: Float[Tensor, "k b"], physics_residual, field, sampled, config: RunConfig) -> dict:
+def loss_terms(batch, model, config: RunConfig) -> dict[str, Tensor]:
     """All terms of one step, unweighted: data, chapman, tec_direction and, in the metric form, head.
 
     Args:
-        batch: a `Batch`.
-        residual: jet of the residual at the observations, `[1 or 5, B]`.
-        physics_residual: jet at `batch.physics`, `[5, B']`.
-        field: direction field `[N, 2, H, W]`; sampled: its value at `batch.physics`, `[B', 2]`.
+        batch: a `Batch`; model: an `RSTMRF`.
     """
-    at = batch.physics
+    residual, physics = model.residuals(batch)
+    gradient = (physics[jets.EAST : jets.ALT] + batch.physics.background[:, jets.EAST : jets.ALT].T).T
+    density = density_terms(batch, residual, physics, config)
+    return density | direction_terms(batch, model.direction_field, gradient, config)
+
+
+def density_terms(batch, residual: Float[Tensor, "k b"], physics_residual: Float[Tensor, "5 p"], config) -> dict:
+    """Data and chapman, from the jets of the residual at the observations and at `batch.physics`."""
     curvature = physics_residual[jets.ALT2]
     if config.chapman_target == "fused":
-        curvature = curvature + at.background[:, jets.ALT2]
-    gradient = (physics_residual[jets.EAST : jets.ALT] + at.background[:, jets.EAST : jets.ALT].T).T
-    terms = {
+        curvature = curvature + batch.physics.background[:, jets.ALT2]
+    return {
         "data": data_loss(batch.background[:, 0] + residual[jets.VALUE], batch.target_ne),
         "chapman": chapman_loss(curvature, config),
-        "tec_direction": direction_loss(gradient, sampled, at.coords, config),
     }
-    if config.direction_mode == "metric":
-        terms["head"] = head_loss(field, batch.target_tec_map, config.direction_mode)
-    return terms
+
+
+def direction_terms(batch, direction_field, gradient: Float[Tensor, "p 2"], config: RunConfig) -> dict[str, Tensor]:
+    """Tec_direction and, in the metric form, head; a few windows at a time (`window_group_size`).
+
+    Args:
+        direction_field: from windows of TEC maps to vectors, a `DirectionField`.
+        gradient: ∇ₕ log10 Ne at `batch.physics`, (east, north) in 1/km.
+    """
+    at, windows = batch.physics, len(batch.unique_tec_map_seq)
+    supervised = config.direction_mode == "metric"
+    observed = tec_gradient(batch.target_tec_map, config.direction_mode) if supervised else None
+    of_cell = shares(head_weight(observed)) if supervised else None
+    of_point = shares(direction_weight(at.coords, config))
+
+    def terms(group: slice, points, gradient):
+        field = direction_field(batch.unique_tec_map_seq[group]).to(gradient.dtype)
+        coords, window = at.coords[points], at.tec_indices[points] - group.start
+        sampled = sample_direction(field, window, coords[:, 0], coords[:, 1])
+        direction = (of_point[points] * misfit(gradient, sampled, coords, config)).sum()
+        if not supervised:
+            return direction, direction.new_zeros(())
+        return direction, (of_cell[group] * (1 - cosine(field, observed[group]))).sum()
+
+    size = config.window_group_size or windows
+    if size >= windows:
+        direction, head = terms(slice(0, windows), slice(None), gradient)
+    else:
+        groups = [slice(first, first + size) for first in range(0, windows, size)]
+        chosen = [(at.tec_indices >= g.start) & (at.tec_indices < g.stop) for g in groups]
+        groups = [(g, points.nonzero()[:, 0]) for g, points in zip(groups, chosen, strict=True)]
+        direction, head = InGroups.apply(terms, groups, supervised, gradient, *direction_field.parameters())
+    return {"tec_direction": direction, "head": head} if supervised else {"tec_direction": direction}
 
 
 def total_loss(terms: dict[str, Tensor], config: RunConfig) -> Float[Tensor, ""]:
@@ -94,6 +142,6 @@ def cosine(a: Float[Tensor, "n 2 ..."], b: Float[Tensor, "n 2 ..."]) -> Float[Te
     return (a * b).sum(1) / length
 
 
-def _weighted_mean(values, weight):
-    weight = weight.expand_as(values)
-    return (values * weight).sum() / weight.sum().clamp(min=1e-12)
+def shares(weight: Tensor) -> Tensor:
+    """Weights that sum to one; all zero where none is positive."""
+    return weight / weight.sum().clamp(min=1e-12)

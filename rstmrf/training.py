@@ -122,7 +122,7 @@ class TrainingModule(L.LightningModule):
         self.model = RSTMRF(config, duration_hours)
 
     def training_step(self, batch, batch_index):
-        terms = loss_terms(batch, *self.model(batch), self.config)
+        terms = loss_terms(batch, self.model, self.config)
         total = total_loss(terms, self.config)
         logged = {f"train_{name}": value for name, value in {**terms, "total": total}.items()}
         self.log_dict(logged, on_step=False, on_epoch=True, batch_size=len(batch.target_ne), sync_dist=True)

@@ -1,6 +1,7 @@
 """The terms of the loss, on fields whose losses are known by hand."""
 
 import math
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -9,7 +10,16 @@ from hypothesis import strategies as st
 
 from rstmrf.config import DOCUMENT_MODE, RunConfig
 from rstmrf.data.batch import Batch
-from rstmrf.losses import chapman_loss, cosine, data_loss, direction_loss, head_loss, loss_terms, total_loss
+from rstmrf.losses import (
+    chapman_loss,
+    cosine,
+    data_loss,
+    density_terms,
+    direction_loss,
+    head_loss,
+    loss_terms,
+    total_loss,
+)
 from rstmrf.model.coordinates import ALT_HALF_RANGE_KM, metric
 from rstmrf.model.direction import tec_gradient
 from rstmrf.model.rstmrf import RSTMRF
@@ -20,6 +30,11 @@ angles, lengths = st.floats(-math.pi, math.pi), st.floats(1e-6, 1e3)
 
 def vector(angle, length=1.0):
     return length * torch.tensor([[math.cos(angle), math.sin(angle)]], dtype=torch.float64)
+
+
+def double(batch):
+    tensors = {f.name: getattr(batch, f.name) for f in fields(batch)}
+    return replace(batch, **{k: v.double() for k, v in tensors.items() if v is not None and v.is_floating_point()})
 
 
 def place(lat=0.0, alt=350.0):
@@ -163,9 +178,8 @@ def whole_batch(alt_curvature=1e-4):
 
 def test_smoothness_is_asked_of_the_residual_or_of_all():
     batch, flat = whole_batch(alt_curvature=1e-4), torch.zeros(5, 20)
-    field = torch.ones(2, 2, 13, 25)
     terms = {
-        target: loss_terms(batch, flat[:1], flat, field, torch.ones(20, 2), CONFIG.changed(chapman_target=target))
+        target: density_terms(batch, flat[:1], flat, CONFIG.changed(chapman_target=target))
         for target in ("residual", "fused")
     }
     assert terms["residual"]["chapman"] == 0
@@ -185,7 +199,7 @@ def test_which_part_learns_from_which_term(config):
     torch.manual_seed(0)
     config = config.changed(basis_dim=4, siren_hidden=8, siren_layers=1, lstm_layers=1, tec_feat_dim=2, seq_len=2)
     batch, model = whole_batch(), RSTMRF(config, 48.0)
-    terms = loss_terms(batch, *model(batch), config)
+    terms = loss_terms(batch, model, config)
     assert ("head" in terms) == (config.direction_mode == "metric")
 
     def learns(part, term):
@@ -198,3 +212,23 @@ def test_which_part_learns_from_which_term(config):
         assert learns(model.residual_field, term) and not learns(model.direction_field, term)
     if "head" in terms:
         assert learns(model.direction_field, "head") and not learns(model.residual_field, "head")
+
+
+@pytest.mark.parametrize("mode", ["metric", "document"])
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_groups_of_windows_change_neither_terms_nor_gradients(mode, size):
+    torch.manual_seed(0)
+    tiny = dict(basis_dim=4, siren_hidden=8, siren_layers=1, lstm_layers=1, tec_feat_dim=2, seq_len=2)
+    config = CONFIG.changed(**tiny, direction_mode=mode)
+    maps = torch.stack([tec_maps() + k for k in range(4)], dim=1).flatten(0, 1).view(4, 2, 1, 13, 25)
+    batch = whole_batch()  # of its four windows one has no point
+    changes = {"unique_tec_map_seq": maps, "target_tec_map": maps[:, -1], "tec_indices": torch.arange(20) % 3}
+    batch = double(replace(batch, **changes, unique_sw_seq=batch.unique_sw_seq.repeat(2, 1, 1)))
+    model = RSTMRF(config, 48.0).double()
+    found = []
+    for group in (None, size):
+        changed = config.changed(window_group_size=group)
+        terms = loss_terms(batch, model, changed)
+        gradients = torch.autograd.grad(total_loss(terms, changed), list(model.parameters()))
+        found.append(torch.cat([torch.stack(list(terms.values())), *(g.flatten() for g in gradients)]))
+    assert (found[0] - found[1]).norm() < 1e-9 * found[0].norm()

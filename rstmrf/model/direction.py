@@ -6,7 +6,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import pad
-from torch.utils.checkpoint import checkpoint
 
 from rstmrf.config import RunConfig
 from rstmrf.model.convlstm import ConvLSTM, convolve_globe
@@ -29,8 +28,7 @@ class DirectionField(nn.Module):
     direction is ever used.
 
     Args:
-        config: `tec_feat_dim`, `convlstm_layers`, `window_group_size` (windows whose activations are kept at once;
-            each group is computed again in the backward pass).
+        config: `tec_feat_dim`, `convlstm_layers`.
     """
 
     def __init__(self, config: RunConfig):
@@ -39,16 +37,9 @@ class DirectionField(nn.Module):
         inputs = [1] + [channels] * (config.convlstm_layers - 1)
         self.layers = nn.ModuleList(ConvLSTM(i, channels) for i in inputs)
         self.head = nn.Conv2d(channels, 2, 3)
-        self.group = config.window_group_size
 
     def forward(self, tec_map_seq: Float[Tensor, "n s 1 h w"]) -> Float[Tensor, "n 2 h w"]:
         """Vectors for windows of TEC maps [TECU]."""
-        groups = tec_map_seq.split(self.group or len(tec_map_seq))
-        if len(groups) == 1:
-            return self._run(tec_map_seq)
-        return torch.cat([checkpoint(self._run, g, use_reentrant=False) for g in groups])
-
-    def _run(self, tec_map_seq):
         sequence = tec_map_seq[..., :-1].transpose(0, 1) / TEC_SCALE_TECU - 1  # the last column is the first one again
         device = sequence.device.type
         if torch.is_autocast_enabled(device):

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from rstmrf.config import RunConfig
@@ -14,7 +15,7 @@ WITH_DERIVATIVES = 5
 
 
 class Prediction(NamedTuple):
-    """What the losses need of a batch."""
+    """Both fields for a batch."""
 
     residual: Tensor  # jet at the observations, [K, B]
     physics_residual: Tensor  # jet at the physics points, [5, B']
@@ -36,16 +37,20 @@ class RSTMRF(nn.Module):
         self.direction_field = DirectionField(config)
 
     def forward(self, batch) -> Prediction:
-        """Everything the losses need; derivatives in float32 even under mixed precision."""
-        field = self.direction_field(batch.unique_tec_map_seq).float()
+        """Both fields for a batch, all windows at once; training takes its losses by `rstmrf.losses.loss_terms`."""
+        field = self.direction_field(batch.unique_tec_map_seq).to(batch.coords.dtype)
+        at = batch.physics
+        sampled = sample_direction(field, at.tec_indices, at.coords[:, 0], at.coords[:, 1])
+        return Prediction(*self.residuals(batch), field, sampled)
+
+    def residuals(self, batch) -> tuple[Float[Tensor, "k b"], Float[Tensor, "5 p"]]:
+        """Jets of the residual at the observations and at the physics points; float32 even under mixed precision."""
         at = batch.physics
         with torch.autocast(batch.coords.device.type, enabled=False):
             physics = self.residual_field(at.coords, batch.unique_sw_seq, at.tec_indices, WITH_DERIVATIVES)
-            residual = physics[:1]
-            if batch.collocation is not None:
-                residual = self.residual_field(batch.coords, batch.unique_sw_seq, batch.tec_indices)
-            sampled = sample_direction(field, at.tec_indices, at.coords[:, 0], at.coords[:, 1])
-        return Prediction(residual, physics, field, sampled)
+            if batch.collocation is None:
+                return physics[:1], physics
+            return self.residual_field(batch.coords, batch.unique_sw_seq, batch.tec_indices), physics
 
     def log10_density(self, batch) -> Tensor:
         """Log10 Ne_fused [m⁻³] at a batch's observations, `[B]`."""

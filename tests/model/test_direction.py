@@ -44,19 +44,6 @@ def test_both_sides_of_the_seam_agree(field):
     assert torch.allclose(out[..., 0], out[..., -1], rtol=0, atol=1e-13)
 
 
-def test_groups_of_windows_change_neither_values_nor_gradients(field):
-    maps, whole = globe(windows=5), field
-    grouped = DirectionField(CONFIG.changed(convlstm_layers=len(field.layers), window_group_size=2)).double()
-    grouped.load_state_dict(whole.state_dict())
-    out = [f(maps) for f in (whole, grouped)]
-    assert torch.allclose(*out, rtol=0, atol=1e-13)
-    for f, value in zip((whole, grouped), out, strict=True):
-        value.square().sum().backward()
-        assert all(p.grad is not None for p in f.parameters())
-    for a, b in zip(whole.parameters(), grouped.parameters(), strict=True):
-        assert torch.allclose(a.grad, b.grad, rtol=1e-10, atol=1e-13)
-
-
 def test_a_window_does_not_depend_on_the_others(field):
     maps = globe(windows=3)
     assert torch.allclose(field(maps)[1:2], field(maps[1:2]), rtol=0, atol=1e-13)

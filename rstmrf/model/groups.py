@@ -1,0 +1,53 @@
+"""A sum over groups of windows whose gradient is taken group by group, already in the forward pass.
+
+What a ConvLSTM keeps for its backward pass grows with the windows: 12 MB each at the default size. A loss that is a sum
+over windows needs no more than one group of them at a time. Recomputing each group in the backward pass would cost its
+forward pass again; here nothing is computed twice, because the gradient of a sum is known before the sum is.
+"""
+
+import torch
+from torch.autograd.function import once_differentiable
+
+_FLOAT16_SCALE = 2.0**16  # half precision would lose what the loss scaler cannot reach here
+
+
+class InGroups(torch.autograd.Function):
+    """Two terms, summed over groups: `terms(group, points, gradient) -> (direction, head)`.
+
+    The parameters learn from one of the two, head where it is `supervised`, else direction; `gradient` from direction.
+    """
+
+    @staticmethod
+    def forward(ctx, terms, groups, supervised, gradient, *parameters):
+        wanted, scale = any(ctx.needs_input_grad), _scale(gradient.device.type)
+        of_gradient = torch.zeros_like(gradient)
+        of_parameters = [torch.zeros_like(p) for p in parameters]
+        totals = gradient.new_zeros(2)
+        for group, points in groups:
+            with torch.set_grad_enabled(wanted):
+                own = gradient[points].detach().requires_grad_(wanted)
+                direction, head = terms(group, points, own)
+                scaled = scale * (direction + head)
+            totals += torch.stack([direction.detach(), head.detach()])
+            if not wanted:
+                continue
+            found = torch.autograd.grad(scaled, [own, *parameters], allow_unused=True)
+            of_gradient[points] = found[0] / scale
+            for total, part in zip(of_parameters, found[1:], strict=True):
+                if part is not None:
+                    total.add_(part, alpha=1 / scale)
+        ctx.save_for_backward(of_gradient, *of_parameters)
+        ctx.supervised = supervised
+        return totals[0], totals[1]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, to_direction, to_head):
+        of_gradient, *of_parameters = ctx.saved_tensors
+        taught = to_head if ctx.supervised else to_direction
+        return None, None, None, to_direction * of_gradient, *(taught * p for p in of_parameters)
+
+
+def _scale(device: str) -> float:
+    half = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
+    return _FLOAT16_SCALE if half else 1.0
