@@ -12,9 +12,10 @@ import torch
 
 from rstmrf.data import sample, simulate
 from rstmrf.data.indices import find_installed_table, read_indices
+from rstmrf.data.map_gradients import mean_cosine
 from rstmrf.data.orbits import GPS, LEVELS_KM, MAX_AZIMUTH_DEG, occultations, read_tle
 from rstmrf.data.tec import fill_poles, hourly, read_tec
-from rstmrf.units import EARTH_RADIUS_KM, hours_since
+from rstmrf.units import hours_since
 
 IONEX_FILES = ("uqrg1150.19i.Z", "uqrg1160.19i.Z")
 TEC_STEP_TECU = 0.05  # IONEX gives 0.1, the mean of the seam's two columns half of it
@@ -134,25 +135,6 @@ def gradient_cosines(truth, tec, every_hours=3):
         "cosine_truth_vs_map_gradient_ne350km": round(mean_cosine(density, maps, truth.lat), 3),
         "cosine_definition": "mean over area, |lat| < 85, where the map's gradient per km is above its median",
     }
-
-
-def mean_cosine(truth, maps, lat):
-    """Mean cosine between gradients of two sets of maps [time, lat, lon], where that of `maps` is above its median."""
-    (north, east), (map_north, map_east) = (gradient_per_km(x, lat) for x in (truth, maps))
-    strength, inside = np.hypot(map_north, map_east), np.abs(lat[:, None]) < 85 + 0 * maps
-    cosine = (north * map_north + east * map_east) / np.maximum(np.hypot(north, east) * strength, 1e-12)
-    strong = inside & (strength > np.median(strength[inside]))
-    weight = np.cos(np.deg2rad(lat))[:, None] * strong
-    return float((cosine * weight).sum() / weight.sum())
-
-
-def gradient_per_km(maps, lat):
-    """Northward and eastward derivative per km of maps [time, lat, lon] that go round the globe."""
-    km_per_deg = np.deg2rad(EARTH_RADIUS_KM)
-    north = np.gradient(maps, lat, axis=1) / km_per_deg
-    step_deg = 360.0 / maps.shape[2]
-    east = (np.roll(maps, -1, axis=2) - np.roll(maps, 1, axis=2)) / (2 * step_deg * km_per_deg)
-    return north, east / np.maximum(np.cos(np.deg2rad(lat)), 1e-3)[:, None]
 
 
 def report(observed, background, folder):
