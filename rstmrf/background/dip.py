@@ -8,13 +8,13 @@ from jaxtyping import Float
 ALT_KM, STEP_DEG = 300.0, 2.0
 
 
-def dip_latitude(lat, lon, year: float) -> Float[np.ndarray, " n"]:
+def dip_latitude(lat, lon, year: int) -> Float[np.ndarray, " n"]:
     """Dip latitude [deg] at places [deg], each `[N]`: arctan(tan(I) / 2) of the inclination I at 300 km.
 
     The field is IGRF-13 (Alken et al. 2021, doi:10.1186/s40623-020-01288-x) as PyIRI carries it, made once for the
     whole `year` on a grid of 2° and linear between its nodes, which is good to 0.3° below 75° of latitude.
     """
-    grid = _grid(int(year))
+    grid = _grid(year)
     row = (np.asarray(lat, float) + 90.0) / STEP_DEG
     column = (np.asarray(lon, float) + 180.0) % 360.0 / STEP_DEG
     low_row = np.clip(np.floor(row).astype(int), 0, grid.shape[0] - 2)
