@@ -21,14 +21,14 @@ import numpy as np
 import torch
 from make_sample import write_indices
 
-from rstmrf.data import month
+from rstmrf.data import month, month_profiles
 from rstmrf.data.map_gradients import mean_cosine
 from rstmrf.data.nature import LAT, LON, iri_columns
 from rstmrf.data.observations import read_observations
 from rstmrf.data.point_store import write_point_store
 from rstmrf.units import hours_since
 
-PROFILES_PER_PIECE = 1000
+PROFILES_PER_PIECE = 500
 BANDS_KM = ((120, 200), (200, 300), (300, 501))
 ALTITUDES_KM = (120.0, 200.0, 250.0, 300.0, 350.0, 400.0, 500.0)
 EVERY_HOURS = 5  # for the cosines; not a divisor of 24, so that all local times are met
@@ -52,7 +52,7 @@ def main():
         maps.to_netcdf(args.out / name, engine="h5netcdf", encoding={"vtec_tecu": packing})
     shutil.copy(month.INDICES_FILE, args.out / "indices.csv")
     _say("maps", began)
-    found = month.tracks(args.points, args.seed)
+    found = month_profiles.tracks(args.points, args.seed)
     _say("occultations", began)
     store = write_point_store(args.out / "observations.zarr", pieces(truth, found, args.seed))
     _say("observations", began)
@@ -74,7 +74,7 @@ def pieces(truth, found, seed):
     """Observations, some profiles at a time; the store keeps the counts of the first."""
     for first in range(0, len(found.lat), PROFILES_PER_PIECE):
         rows = slice(first, first + PROFILES_PER_PIECE)
-        yield month.observe(truth, found.select(rows), first, seed)
+        yield month_profiles.observe(truth, found.select(rows), first, seed)
 
 
 def observation_facts(observed, iri):
@@ -98,7 +98,7 @@ def observation_facts(observed, iri):
 
 
 def gradient_facts(truth, made, centres, iri):
-    """Mean cosines between horizontal gradients of log10 Ne and of TEC, by altitude, and how far maps are from truth."""
+    """Mean cosines between horizontal gradients of log10 Ne and of TEC by altitude; how far maps are from truth."""
     lat, lon = (x.ravel() for x in np.meshgrid(LAT, LON, indexing="ij"))
     at = np.arange(0, month.N_HOURS, EVERY_HOURS)
     given, other = (np.pad(c.vtec_tecu.values[at], ((0, 0), (1, 1), (0, 0)), mode="edge") for c in centres)

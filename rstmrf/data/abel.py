@@ -1,8 +1,8 @@
 """What Abel inversion makes of a density that changes along the ray: the error of simulated occultations.
 
-The inversion takes the ionosphere for spherically symmetric. Where density is curved along the ray, as beside the crests
-of the equatorial anomaly, what belongs to the sides is ascribed to the tangent point, and the lowest levels, seen
-through the whole F region, suffer most (Yue et al. 2010, doi:10.5194/angeo-28-217-2010). Both steps are done here in
+The inversion takes the ionosphere for spherically symmetric. Where density is curved along the ray, as beside the
+crests of the equatorial anomaly, what belongs to the sides is ascribed to the tangent point, and the lowest levels,
+seen through the whole F region, suffer most (Yue et al. 2010, doi:10.5194/angeo-28-217-2010). Both steps are done in
 earnest: slant TEC along straight rays through a curtain of true density, then its inversion shell by shell.
 """
 

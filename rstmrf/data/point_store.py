@@ -1,9 +1,11 @@
 """Observations in a Zarr store, written piece by piece: millions of points need not be in memory to be made."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import xarray as xr
+import zarr
 
 from rstmrf.data.point_tables import COLUMN_TYPES
 from rstmrf.errors import InputError
@@ -16,16 +18,17 @@ EPOCH = "1970-01-01"
 def write_point_store(path, pieces) -> Path:
     """Write Datasets of `point`, in the form of `read_observations`, one behind another; returns the path.
 
-    What stands at `path` is replaced. The last piece's attributes stay. Raises InputError: a name that does not end in
-    .zarr, or no piece at all.
+    What stands at `path` is replaced. Attributes are those of the first piece, whole numbers added up. Raises
+    InputError: a name that does not end in .zarr, or no piece at all.
     """
     path = Path(path)
     if path.suffix != ".zarr":
         raise InputError(f"{path}: the name of a store of points must end in .zarr")
     shutil.rmtree(path, ignore_errors=True)
-    first = True
+    first, counts = True, Counter()
     for piece in pieces:
         piece = piece.reset_coords()
+        counts.update({name: value for name, value in piece.attrs.items() if type(value) is int})
         if first:
             encoding = {name: {"chunks": (CHUNK_POINTS,)} for name in piece.data_vars}
             encoding["time"] |= {"units": f"milliseconds since {EPOCH}", "dtype": "int64"}
@@ -35,6 +38,7 @@ def write_point_store(path, pieces) -> Path:
         first = False
     if first:
         raise InputError(f"{path}: there is no piece to write; give at least one Dataset of points")
+    zarr.open_group(path, mode="r+").attrs.update(counts)
     return path
 
 
@@ -53,9 +57,8 @@ def read_point_store(path) -> xr.Dataset:
         ds = ds.load()
     for name, kind in COLUMN_TYPES.items():
         ds[name] = ds[name].astype(kind, copy=False)
-    n_profiles = int(ds["profile"].values.max(initial=-1)) + 1
-    ds.attrs.setdefault("title", f"Points of {n_profiles} profiles")
-    return ds.set_coords([name for name in ("lat", "lon", "alt_km", "time", "profile")])
+    ds.attrs.setdefault("title", f"Points of the store {Path(path).name}")
+    return ds.set_coords(["lat", "lon", "alt_km", "time", "profile"])
 
 
 def is_point_store(path) -> bool:

@@ -75,10 +75,10 @@ class Weather:
         self.of_the_day = SmoothField(0.08, 2500.0, 14.0, rng[1], sun_fixed=True, **_FIELD)
         self.of_the_place = SmoothField(0.05, 2000.0, 30.0, rng[2], **_FIELD)
         self.crest = SmoothField(CREST_DEX, 6000.0, 20.0, rng[3], sun_fixed=True, **_FIELD)
-        self.height_climate = SmoothField(12.0, 4000.0, always, rng[4], sun_fixed=True, **_FIELD)
-        self.height_of_the_day = SmoothField(13.0, 2500.0, 10.0, rng[5], sun_fixed=True, **_FIELD)
-        self.widening = SmoothField(0.08, 3000.0, 16.0, rng[6], sun_fixed=True, **_FIELD)
-        self.structure = SmoothField(0.08, 2000.0, 12.0, rng[7], alt_scale_km=100.0, sun_fixed=True, **_FIELD)
+        self.height_climate = SmoothField(15.0, 4000.0, always, rng[4], sun_fixed=True, **_FIELD)
+        self.height_of_the_day = SmoothField(17.0, 2500.0, 10.0, rng[5], sun_fixed=True, **_FIELD)
+        self.widening = SmoothField(0.10, 3000.0, 16.0, rng[6], sun_fixed=True, **_FIELD)
+        self.structure = SmoothField(0.11, 2000.0, 12.0, rng[7], alt_scale_km=100.0, sun_fixed=True, **_FIELD)
 
     def descent_km(self, lat, lon, hours, alt_km) -> Float[np.ndarray, "n level"]:
         """How far the layer is lifted [km] at altitudes `[N, level]`, stretched about 300 km."""
