@@ -82,7 +82,11 @@ class RunConfig(BaseModel):
         description="deg; data points are moved this far (1 σ) in longitude at fixed local time, each step anew",
     )
     holdout_hours: int = Field(3, ge=1, le=24, description="h; length of the blocks that split='hours' holds out")
-    split: Literal["hours", "days", "random"] = Field("hours", description="what is held out; random shows the leak")
+    split: Literal["hours", "days", "last-days", "random"] = Field(
+        "hours", description="what is held out; last-days: a forecast; random shows the leak"
+    )
+    split_seed: int | None = Field(None, ge=0, description="of the split alone; null: seed")
+    gap_hours: int | None = Field(None, ge=0, description="h; unused on both sides of held-out days; null: seq_len")
 
     # Model
     basis_dim: int = Field(64, ge=1, description="width of h_spatial, h_temporal, z_env")

@@ -70,7 +70,9 @@ class RunData(L.LightningDataModule):
             self.points.profile,
             mode=config.split,
             block_hours=config.holdout_hours,
-            seed=config.seed,
+            seed=config.seed if config.split_seed is None else config.split_seed,
+            gap_hours=config.seq_len if config.gap_hours is None else config.gap_hours,
+            activity=_highest_kp(indices, days),
         )
         self.duration_hours = 24.0 * len(days)
         self._train_points: PointSet | None = None
@@ -242,6 +244,12 @@ def _days(time: np.ndarray) -> np.ndarray:
     if len(time) == 0:
         raise InputError("observations: there are no points; see the quality report for what was rejected")
     return np.arange(time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]") + 1)
+
+
+def _highest_kp(indices, days) -> np.ndarray:
+    """Highest Kp of each day; indices may end within the last one."""
+    of_day = indices["kp"].to_series().groupby(indices["time"].values.astype("datetime64[D]")).max()
+    return of_day.reindex(days.astype("datetime64[s]"), fill_value=0.0).to_numpy()
 
 
 def _usable(observations, iri, processor) -> tuple[PointSet, int]:
