@@ -44,7 +44,8 @@ class RunData(L.LightningDataModule):
         config: the run's settings.
 
     Attributes:
-        points: the usable points; split: their parts; left_out: points without a whole window.
+        points: the usable points; used: which of the observations they are; split: their parts; left_out: how many
+            observations have no whole window.
 
     Raises:
         InputError: nothing usable, or too little to hold any out.
@@ -64,7 +65,8 @@ class RunData(L.LightningDataModule):
             tec_downsample_factor=config.tec_downsample_factor,
             missing_hours=config.missing_hours,
         )
-        self.points, self.left_out = _usable(observations, self.iri, self.processor)
+        self.points, self.used = _usable(observations, self.iri, self.processor)
+        self.left_out = int((~self.used).sum())
         self.split: Split = split_points(
             self.points.coords[:, 3],
             self.points.profile,
@@ -252,7 +254,7 @@ def _highest_kp(indices, days) -> np.ndarray:
     return of_day.reindex(days.astype("datetime64[s]"), fill_value=0.0).to_numpy()
 
 
-def _usable(observations, iri, processor) -> tuple[PointSet, int]:
+def _usable(observations, iri, processor) -> tuple[PointSet, np.ndarray]:
     points = prepare_points(observations, iri)
     keep = processor.usable(points.coords[:, 3])
     if not keep.any():
@@ -260,7 +262,7 @@ def _usable(observations, iri, processor) -> tuple[PointSet, int]:
             f"none of {len(points)} observations has a whole window of {processor.seq_len} h of TEC maps and indices; "
             "the maps must begin that many hours before the observations"
         )
-    return (points if keep.all() else points.select(keep)), int((~keep).sum())
+    return (points if keep.all() else points.select(keep)), keep.numpy()
 
 
 class _quiet:
