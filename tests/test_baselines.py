@@ -67,7 +67,7 @@ def test_tec_half_as_high_again_lifts_the_f_region_and_not_the_e_region(maps_of_
     given = replace(given, coords=given.coords + torch.tensor([0.0, 0.0, 0.0, 12.0]))
     residual, alt_km = tec_scaled_residual(given, iri, maps), given.coords[:, 2].numpy()
     error = np.abs(residual[alt_km > 200] - np.log10(1.5))
-    assert np.median(error) < 0.005 and np.quantile(error, 0.9) < 0.03  # maps of 5° blur the crests
+    assert np.median(error) < 0.01 and np.quantile(error, 0.9) < 0.03  # maps of 5° blur the crests
     assert np.abs(residual[alt_km < 125]).max() < 0.02
 
 
