@@ -121,6 +121,22 @@ class RunConfig(BaseModel):
     direction_peak_km: float = Field(350.0, gt=0, description="km; where the direction weighs most")
     direction_width_km: float = Field(100.0, gt=0, description="km; e-folding half width of that weight")
 
+    # Collocation: where the physics losses are evaluated
+    collocation_points: int = Field(
+        0, ge=0, description="a batch; physics losses are evaluated there; 0: at the observations"
+    )
+    collocation_hours: Literal["seen", "all"] = Field(
+        "seen", description="seen: hours that hold training points; all: wherever TEC is known in this mode"
+    )
+    collocation_altitude: Literal["peak", "uniform", "fixed"] = Field(
+        "peak", description="peak: normal about direction_peak_km; uniform: 120 to 500 km; fixed: direction_peak_km"
+    )
+    collocation_windows: int = Field(2, ge=1, description="hours drawn for a batch's points where hours are 'all'")
+    mode: Literal["analysis", "forecast"] = Field(
+        "analysis",
+        description="analysis: maps of held-out hours may be used; forecast: nothing after the last observed",
+    )
+
     # Files
     save_best_only: bool = Field(False, description="keep only the best checkpoint")
     save_interval: int = Field(5, ge=1, description="epochs between periodic checkpoints")
@@ -133,6 +149,8 @@ class RunConfig(BaseModel):
         if 180 % self.tec_downsample_factor:
             divisors = [n for n in range(1, 181) if 180 % n == 0]
             raise InputError(f"tec_downsample_factor={self.tec_downsample_factor} does not divide 180; use {divisors}")
+        if self.mode == "forecast" and self.split != "last-days":
+            raise InputError(f"mode='forecast' with split={self.split!r}: a forecast holds out split='last-days'")
 
     @classmethod
     def preset(cls, name: str = "default", **changes) -> "RunConfig":

@@ -119,6 +119,7 @@ def validate(
         tables["calibration"] = calibration_table(error, sigma, profile, strata, **kept)
     facts = {
         "part": part,
+        "mode": data.config.mode,
         "split": data.split.digest,
         "data": data.fingerprint(),
         "scored_against": "observations" if truth is None else "simulated truth",
@@ -180,7 +181,9 @@ def _predictions(models, data, points: PointSet, tec):
 
 def _strata(data, points: PointSet):
     lat, lon, alt_km, hours = points.coords.numpy().T
-    kp = data.processor.sw[data.processor.window_hour(points.coords[:, 3]), 0].numpy()
+    # Not the processor's: in a forecast that holds Kp at its last known value.
+    kp_of_hour = data.indices["kp"].to_series()
+    kp = kp_of_hour.reindex(points.start + np.floor(hours).astype("m8[h]")).to_numpy()
     dip = dip_latitude(lat, lon, int(str(points.start)[:4]))
     return strata_of(alt_km, local_time_hours(hours, lon), dip, kp)
 

@@ -24,6 +24,7 @@ from rstmrf.allocator import keep_freed_memory
 from rstmrf.background import IriBackground
 from rstmrf.config import RunConfig
 from rstmrf.data.batch import PointSet, prepare_points
+from rstmrf.data.collocation import collocator
 from rstmrf.data.solar_cycle import ionosphere_drivers
 from rstmrf.data.splits import DEVELOPMENT, TRAIN, Split, TimeBinSampler, split_points
 from rstmrf.data.windows import BatchDataset, SlidingWindowBatchProcessor
@@ -45,7 +46,7 @@ class RunData(L.LightningDataModule):
 
     Attributes:
         points: the usable points; used: which of the observations they are; split: their parts; left_out: how many
-            observations have no whole window.
+            observations have no whole window; last_hour: the last that a forecast knows, None for an analysis.
 
     Raises:
         InputError: nothing usable, or too little to hold any out.
@@ -76,8 +77,13 @@ class RunData(L.LightningDataModule):
             gap_hours=config.seq_len if config.gap_hours is None else config.gap_hours,
             activity=_highest_kp(indices, days),
         )
-        self.duration_hours = 24.0 * len(days)
+        self.indices, self.duration_hours = indices, 24.0 * len(days)
         self._train_points: PointSet | None = None
+        self._collocate = None
+        self.last_hour = None  # of what a forecast may know
+        if config.mode == "forecast":
+            self.last_hour = float(self.part(TRAIN, DEVELOPMENT).coords[:, 3].max())
+            self.processor.forget_after(self.last_hour)
 
     def fingerprint(self) -> str:
         """Hash of the points and maps that the run sees."""
@@ -105,7 +111,9 @@ class RunData(L.LightningDataModule):
             world=world,
             epoch=epoch,
         )
-        dataset = BatchDataset(points, self.processor, c.longitude_jitter_deg)
+        if c.collocation_points and self._collocate is None:
+            self._collocate = collocator(c, self.processor, self.iri, points.coords[:, 3], self.last_hour)
+        dataset = BatchDataset(points, self.processor, c.longitude_jitter_deg, self._collocate)
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
