@@ -104,6 +104,8 @@ class RunConfig(BaseModel):
     tec_feat_dim: int = Field(16, ge=1, description="channels of the ConvLSTM")
     convlstm_layers: int = Field(1, ge=1, description="layers of the ConvLSTM")
     window_group_size: int | None = Field(4, ge=1, description="windows kept for backward at once; null: all")
+    lead_hours: int = Field(0, ge=0, le=48, description="h; how long before a point's hour its window of maps ends")
+    shuffle_tec: bool = Field(False, description="control: every hour has the map of another one")
     missing_hours: Literal["error", "mask"] = Field("error", description="mask: leave out points that need them")
 
     # Losses
@@ -117,6 +119,9 @@ class RunConfig(BaseModel):
     scale_height_km: float = Field(50.0, gt=0, description="km; H that makes the curvature dimensionless")
     direction_mode: Literal["metric", "document"] = Field(
         "metric", description="metric: east and north in 1/km, supervised head, weighted by altitude; document: degrees"
+    )
+    direction_source: Literal["network", "observed"] = Field(
+        "network", description="network: ConvLSTM; observed: gradient of the maps themselves, nothing is learned"
     )
     direction_peak_km: float = Field(350.0, gt=0, description="km; where the direction weighs most")
     direction_width_km: float = Field(100.0, gt=0, description="km; e-folding half width of that weight")

@@ -64,8 +64,12 @@ class RunData(L.LightningDataModule):
             start=days[0],
             seq_len=config.seq_len,
             tec_downsample_factor=config.tec_downsample_factor,
+            lead_hours=config.lead_hours,
+            next_map=config.direction_source == "observed" and config.lead_hours == 0,
             missing_hours=config.missing_hours,
         )
+        if config.shuffle_tec:
+            self.processor.shuffle_tec(config.seed)
         self.points, self.used = _usable(observations, self.iri, self.processor)
         self.left_out = int((~self.used).sum())
         self.split: Split = split_points(

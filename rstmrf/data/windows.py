@@ -27,14 +27,28 @@ class SlidingWindowBatchProcessor:
         start: time zero of the points' hours.
         seq_len: hours in a window.
         tec_downsample_factor: divides 180; 4 gives 46 × 91.
+        lead_hours: how long before a point's hour its window of maps ends; that of indices, and `target_tec_map`, stay.
+        next_map: give batches the maps of the hour after, too.
         missing_hours: "error" refuses maps or indices with gaps; "mask" leaves out the points that need them.
 
     Raises:
         InputError: hours missing within the maps or the indices (named), unless masked; no hour common to both.
     """
 
-    def __init__(self, tec, indices, *, start, seq_len=6, tec_downsample_factor=4, missing_hours="error"):
+    def __init__(
+        self,
+        tec,
+        indices,
+        *,
+        start,
+        seq_len=6,
+        tec_downsample_factor=4,
+        lead_hours=0,
+        next_map=False,
+        missing_hours="error",
+    ):
         self.start, self.seq_len = np.datetime64(start, "ns"), seq_len
+        self.lead_hours, self.next_map = lead_hours, next_map
         small = downsample(tec, tec_downsample_factor)
         self.lat, self.lon = small["lat"].values, small["lon"].values
         first, last = _common_hours(small["time"].values, indices["time"].values)
@@ -51,8 +65,8 @@ class SlidingWindowBatchProcessor:
                 f"TEC maps or indices lack {len(gaps)} of {n_hours} hours: {shown}; give them, "
                 "or set missing_hours='mask' to leave out the points that need them"
             )
-        run = np.convolve(complete, np.ones(seq_len, int))[:n_hours]
-        self._whole = torch.from_numpy(run == seq_len)  # hours at which a whole window ends
+        run = np.convolve(complete, np.ones(seq_len + lead_hours, int))[:n_hours]
+        self._whole = torch.from_numpy(run == seq_len + lead_hours)  # hours whose windows are whole
 
     def window_hour(self, hours: Tensor) -> Tensor:
         """Row of the hourly maps to which times [h since start], `[P]`, belong; it may lie outside the maps."""
@@ -68,6 +82,10 @@ class SlidingWindowBatchProcessor:
         """Unique windows of times [h since start] `[B]`: rows `[N, S]` of the hourly maps, and each point's window."""
         unique, window = torch.unique(self.window_hour(hours), return_inverse=True)
         return unique[:, None] + torch.arange(1 - self.seq_len, 1), window
+
+    def shuffle_tec(self, seed: int = 0) -> None:
+        """Give every hour the map of another one, for control."""
+        self.tec = self.tec[torch.randperm(len(self.tec), generator=torch.Generator().manual_seed(seed))]
 
     def forget_after(self, hour: float) -> None:
         """Hold maps and indices at what they were in the hour of `hour` [h since start]: a forecast knows no more."""
@@ -88,8 +106,9 @@ class SlidingWindowBatchProcessor:
             tec_indices=window,
             collocation=None if collocation is None else Points(collocation.coords, collocation.background, elsewhere),
             unique_sw_seq=self.sw[rows],
-            unique_tec_map_seq=self.tec[rows],
+            unique_tec_map_seq=self.tec[rows - self.lead_hours],
             target_tec_map=self.tec[rows[:, -1]],
+            next_tec_map=self.tec[(rows[:, -1] + 1).clamp(max=len(self.tec) - 1)] if self.next_map else None,
         )
 
 
