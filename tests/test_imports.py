@@ -14,7 +14,7 @@ ORDER = [
     ("losses", "weights"),
     ("training",),
     ("predict",),
-    ("baselines",),
+    ("baselines", "directions"),
     ("planning", "evaluate"),
     ("cli",),
 ]
