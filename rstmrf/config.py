@@ -82,7 +82,11 @@ class RunConfig(BaseModel):
         description="deg; data points are moved this far (1 σ) in longitude at fixed local time, each step anew",
     )
     holdout_hours: int = Field(3, ge=1, le=24, description="h; length of the blocks that split='hours' holds out")
-    split: Literal["hours", "days", "random"] = Field("hours", description="what is held out; random shows the leak")
+    split: Literal["hours", "days", "last-days", "random"] = Field(
+        "hours", description="what is held out; last-days: a forecast; random shows the leak"
+    )
+    split_seed: int | None = Field(None, ge=0, description="of the split alone; null: seed")
+    gap_hours: int | None = Field(None, ge=0, description="h; unused on both sides of held-out days; null: seq_len")
 
     # Model
     basis_dim: int = Field(64, ge=1, description="width of h_spatial, h_temporal, z_env")
@@ -100,6 +104,8 @@ class RunConfig(BaseModel):
     tec_feat_dim: int = Field(16, ge=1, description="channels of the ConvLSTM")
     convlstm_layers: int = Field(1, ge=1, description="layers of the ConvLSTM")
     window_group_size: int | None = Field(4, ge=1, description="windows kept for backward at once; null: all")
+    lead_hours: int = Field(0, ge=0, le=48, description="h; how long before a point's hour its window of maps ends")
+    shuffle_tec: bool = Field(False, description="control: every hour has the map of another one")
     missing_hours: Literal["error", "mask"] = Field("error", description="mask: leave out points that need them")
 
     # Losses
@@ -114,8 +120,27 @@ class RunConfig(BaseModel):
     direction_mode: Literal["metric", "document"] = Field(
         "metric", description="metric: east and north in 1/km, supervised head, weighted by altitude; document: degrees"
     )
+    direction_source: Literal["network", "observed"] = Field(
+        "network", description="network: ConvLSTM; observed: gradient of the maps themselves, nothing is learned"
+    )
     direction_peak_km: float = Field(350.0, gt=0, description="km; where the direction weighs most")
     direction_width_km: float = Field(100.0, gt=0, description="km; e-folding half width of that weight")
+
+    # Collocation: where the physics losses are evaluated
+    collocation_points: int = Field(
+        0, ge=0, description="a batch; physics losses are evaluated there; 0: at the observations"
+    )
+    collocation_hours: Literal["seen", "all"] = Field(
+        "seen", description="seen: hours that hold training points; all: wherever TEC is known in this mode"
+    )
+    collocation_altitude: Literal["peak", "uniform", "fixed"] = Field(
+        "peak", description="peak: normal about direction_peak_km; uniform: 120 to 500 km; fixed: direction_peak_km"
+    )
+    collocation_windows: int = Field(2, ge=1, description="hours drawn for a batch's points where hours are 'all'")
+    mode: Literal["analysis", "forecast"] = Field(
+        "analysis",
+        description="analysis: maps of held-out hours may be used; forecast: nothing after the last observed",
+    )
 
     # Files
     save_best_only: bool = Field(False, description="keep only the best checkpoint")
@@ -129,6 +154,8 @@ class RunConfig(BaseModel):
         if 180 % self.tec_downsample_factor:
             divisors = [n for n in range(1, 181) if 180 % n == 0]
             raise InputError(f"tec_downsample_factor={self.tec_downsample_factor} does not divide 180; use {divisors}")
+        if self.mode == "forecast" and self.split != "last-days":
+            raise InputError(f"mode='forecast' with split={self.split!r}: a forecast holds out split='last-days'")
 
     @classmethod
     def preset(cls, name: str = "default", **changes) -> "RunConfig":

@@ -113,6 +113,10 @@ def direction_terms(batch, direction_field, gradient: Float[Tensor, "p 2"], conf
         field = direction_field(batch.unique_tec_map_seq[group]).to(gradient.dtype)
         coords, window = at.coords[points], at.tec_indices[points] - group.start
         sampled = sample_direction(field, window, coords[:, 0], coords[:, 1])
+        if batch.next_tec_map is not None:  # between two maps the direction is that of both, by the time to each
+            later = tec_gradient(batch.next_tec_map[group], config.direction_mode)
+            later = sample_direction(later, window, coords[:, 0], coords[:, 1])
+            sampled = torch.lerp(sampled, later, (coords[:, 3] % 1.0)[:, None])
         direction = (of_point[points] * misfit(gradient, sampled, coords, config)).sum()
         if not supervised:
             return direction, direction.new_zeros(())

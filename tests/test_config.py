@@ -58,7 +58,7 @@ def test_every_setting_is_described():
         ({"batch_size": 2.5}, ["batch_size=2.5", "integer"]),
         ({"use_amp": "true"}, ["use_amp='true'", "True or False", "papermill"]),
         ({"learning_rate": 0.0}, ["learning_rate=0.0", "greater than 0"]),
-        ({"split": "weeks"}, ["split='weeks'", "'hours', 'days' or 'random'"]),
+        ({"split": "weeks"}, ["split='weeks'", "'hours', 'days', 'last-days' or 'random'"]),
         ({"bacth_size": 3}, ["bacth_size=3", "no setting", "batch_size"]),
         ({"tec_downsample_factor": 7}, ["tec_downsample_factor=7", "does not divide 180", "4, 5, 6"]),
     ],

@@ -63,6 +63,29 @@ class IriBackground:
             [profile.log10_density(self._layers_at(*p[:2], p[3]), p[2].to(self.dtype)) for p in _chunks(points)]
         )
 
+    @torch.no_grad()
+    def columns(self, lat, lon, hours, alt_km) -> Float[Tensor, "n level"]:
+        """Log10 of density [m⁻³] at several altitudes above each place.
+
+        The maps are interpolated once a place, so many levels cost little more than one.
+
+        Args:
+            lat, lon, hours: as in `evaluate`, `[N]`.
+            alt_km: 80 to 1000 km, `[N, level]`.
+        """
+        alt_km = torch.as_tensor(alt_km, dtype=self.dtype)
+        if alt_km.min() < ALT_RANGE_KM[0] or alt_km.max() > ALT_RANGE_KM[1]:
+            raise InputError(
+                f"IRI background: altitudes {alt_km.min():g} to {alt_km.max():g} km; {ALT_RANGE_KM} km are accepted"
+            )
+        lat, lon, _, hours = self._points(lat, lon, torch.full_like(torch.as_tensor(lat), 300.0), hours)
+        size = max(1, _CHUNK // alt_km.shape[1])
+        parts = []
+        for chunk in zip(*(torch.split(x, size) for x in (lat, lon, hours, alt_km)), strict=True):
+            layers = profile.Layers(*(x[:, None] for x in self._layers_at(*chunk[:3])))
+            parts.append(profile.log10_density(layers, chunk[3]))
+        return torch.cat(parts)
+
     def evaluate(self, lat, lon, alt_km, hours) -> BackgroundPoints:
         """Value and derivatives of log10 density.
 

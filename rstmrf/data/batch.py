@@ -40,6 +40,7 @@ class Batch:
     unique_tec_map_seq: Float[Tensor, "n s 1 h w"]  # TECU
     target_tec_map: Float[Tensor, "n 1 h w"]  # TECU, whose gradient direction is the truth
     collocation: Points | None = None
+    next_tec_map: Float[Tensor, "n 1 h w"] | None = None  # TECU, of the hour after, where directions are interpolated
 
     @property
     def sw_seq(self) -> Float[Tensor, "b s 2"]:

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from rstmrf.data.occultations import Profile, ne_factor, read_netcdf_profile, read_text_profile
+from rstmrf.data.point_store import is_point_store, read_point_store
 from rstmrf.data.point_tables import COLUMN_TYPES, Limits, PointTable, read_npy, write_npy
 from rstmrf.errors import InputError
 
@@ -57,7 +58,8 @@ def read_observations(
     """Read electron density observations into one Dataset with dimension `point`.
 
     `path` is a file, a folder (searched through its subfolders), a glob pattern, or a list of these. Accepted are
-    `.npy [N, 5]`, CDAAC ionPrf and FY-3 GNOS netCDF, and text profiles; the content decides, not the name alone.
+    `.npy [N, 5]`, CDAAC ionPrf and FY-3 GNOS netCDF, and text profiles; the content decides, not the name alone. A
+    folder `.zarr` is read by `point_store.read_point_store` as it is, without quality control.
     `start` is the date from which column 4 of `.npy` counts hours; the other forms carry their time. `ne_unit`
     ('el/cm3', 'm-3') takes precedence over a file's own density unit; a netCDF file without either is refused.
     `alt_range_km` [km], `min_points` and `peak_ne_m3` [m⁻³] are the limits of `quality_control`.
@@ -68,6 +70,8 @@ def read_observations(
     Raises InputError if a file given alone cannot be used, or no file among several can; when only some cannot,
     they are left out, with a warning that says which and why.
     """
+    if is_point_store(path):
+        return read_point_store(path)
     limits = Limits(tuple(alt_range_km), min_points, tuple(peak_ne_m3))
     shift = float(np.log10(ne_factor(ne_unit))) if ne_unit else 0.0
     files = _list_files(path)

@@ -37,6 +37,8 @@ class Walker:
 
 #: height, planes and inclination of GPS; its true places are not evenly spaced
 GPS = Walker("GPS-like 24/6/2", 24, 6, 2, 55.0, 26560.0)
+#: the satellites of BeiDou in middle orbits, which GNOS receives beside GPS
+BEIDOU = Walker("BeiDou-MEO-like 24/3/1", 24, 3, 1, 55.0, 27906.0)
 
 
 class Occultations(NamedTuple):
@@ -68,7 +70,7 @@ def occultations(tle, start, end, constellation=GPS, max_azimuth_deg=MAX_AZIMUTH
     for number in range(constellation.n_satellites):
         transmitter = walker_orbit(constellation, number, time_s)
         tangent, seen = tangent_points(receiver, velocity, transmitter, max_azimuth_deg)
-        lat, lon, alt_km = geodetic(_earth_fixed(tangent, time_s))
+        lat, lon, alt_km = geodetic(earth_fixed(tangent, time_s))
         passes += [(*found, number) for found in _passes(time_s, lat, lon, alt_km, seen)]
     if not passes:
         raise InputError(f"no occultation between {start} and {end}; a period of some hours is needed")
@@ -165,7 +167,7 @@ def _seconds(start, end):
     return np.arange(first, last + 0.5, STEP_S)
 
 
-def _earth_fixed(position_km, time_s):
+def earth_fixed(position_km, time_s):
     angle = sidereal_angle(time_s)
     x, y, z = position_km.T
     return np.stack([x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle), z], axis=1)

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch.utils.data import Sampler
 
+from rstmrf.data.held_out_days import draw_blocks, last_blocks, within_gap
 from rstmrf.errors import InputError
 
-TRAIN, DEVELOPMENT, TEST_PROFILES, TEST_TIMES = range(4)
+TRAIN, DEVELOPMENT, TEST_PROFILES, TEST_TIMES, GAP = range(5)  # GAP: too near to what is held out, not used
 NAMES = ("train", "development", "held-out profiles", "held-out times")
 HELD_OUT_SHARE, DEVELOPMENT_SHARE = 0.2, 0.1  # of blocks of time, and again of the profiles in the other blocks
 
@@ -29,16 +30,19 @@ class Split(NamedTuple):
         return np.flatnonzero(np.isin(self.part, parts))
 
 
-def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0) -> Split:
+def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0, gap_hours=0.0, activity=None) -> Split:
     """Assign points `[P]` to training, development and two kinds of held-out points.
 
     Development is like what is held out: blocks of time, and profiles of the blocks that training sees.
 
     Args:
         hours: h since start; profile: number of each point's profile.
-        mode: "hours" holds out blocks of `block_hours`, "days" whole UTC days; of the rest, both hold out whole
-            profiles. "random" draws points: the leak, for comparison only.
+        mode: "hours" holds out blocks of `block_hours`, "days" whole UTC days, "last-days" the last of them; of the
+            rest, all hold out whole profiles. "random" draws points: the leak, for comparison only.
         seed: of the draw.
+        gap_hours: h; with days, profiles of training this near to a development or held-out day are not used, nor
+            those of development this near to a held-out day.
+        activity: one number for each UTC day since start, such as its highest Kp; days are drawn evenly over it.
 
     Raises:
         InputError: too few blocks, days or profiles to hold any out.
@@ -52,25 +56,35 @@ def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0) -> Spli
     numbers, of_point = np.unique(profile, return_inverse=True)
     first_hour = np.full(len(numbers), np.inf)
     np.minimum.at(first_hour, of_point, hours)
-    block = np.floor(first_hour / (24 if mode == "days" else block_hours)).astype(int)
+    of_days = mode in ("days", "last-days")
+    length = 24 if of_days else block_hours
+    block = np.floor(first_hour / length).astype(int)
     blocks = np.unique(block)
     if len(blocks) < 5:
-        unit, remedy = ("days", ", or use split='hours'") if mode == "days" else (f"blocks of {block_hours} h", "")
+        unit, remedy = ("days", ", or use split='hours'") if of_days else (f"blocks of {block_hours} h", "")
         raise InputError(
             f"split={mode!r}: the profiles fill {len(blocks)} {unit}, 5 are needed to hold any out{remedy}"
         )
-    shuffled = rng.permutation(blocks)
     n_held, n_development = (max(1, round(share * len(blocks))) for share in (HELD_OUT_SHARE, DEVELOPMENT_SHARE))
+    if mode == "last-days":
+        held, development = last_blocks(blocks, n_held, n_development)
+    else:
+        active = None if activity is None or not of_days else np.asarray(activity)[blocks]
+        held, development = draw_blocks(blocks, n_held, n_development, rng, active)
     draw = rng.random(len(numbers))
     of_profile = np.select(
         [
-            np.isin(block, shuffled[:n_held]),
-            np.isin(block, shuffled[n_held : n_held + n_development]) | (draw < DEVELOPMENT_SHARE),
+            np.isin(block, held),
+            np.isin(block, development) | (draw < DEVELOPMENT_SHARE),
             draw < DEVELOPMENT_SHARE + HELD_OUT_SHARE,
         ],
         [TEST_TIMES, DEVELOPMENT, TEST_PROFILES],
         TRAIN,
     )
+    if of_days and gap_hours:
+        beside_held = within_gap(first_hour, held, length, gap_hours) & (of_profile != TEST_TIMES)
+        beside_development = within_gap(first_hour, development, length, gap_hours) & ~np.isin(block, development)
+        of_profile[beside_held | (beside_development & (of_profile != TEST_TIMES))] = GAP
     missing = [NAMES[i] for i in range(4) if i not in of_profile]
     if missing:
         raise InputError(f"split={mode!r}: {len(numbers)} profiles are too few, none is left for {', '.join(missing)}")

@@ -1,5 +1,6 @@
 """Sliding windows of TEC maps and indices: few are unique, whatever the batch (S2–S5)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from rstmrf.data.batch import Batch, PointSet
+from rstmrf.data.batch import Batch, Points, PointSet
 from rstmrf.data.tec import downsample
 from rstmrf.errors import InputError
 from rstmrf.units import wrap_longitude
@@ -26,14 +27,28 @@ class SlidingWindowBatchProcessor:
         start: time zero of the points' hours.
         seq_len: hours in a window.
         tec_downsample_factor: divides 180; 4 gives 46 × 91.
+        lead_hours: how long before a point's hour its window of maps ends; that of indices, and `target_tec_map`, stay.
+        next_map: give batches the maps of the hour after, too.
         missing_hours: "error" refuses maps or indices with gaps; "mask" leaves out the points that need them.
 
     Raises:
         InputError: hours missing within the maps or the indices (named), unless masked; no hour common to both.
     """
 
-    def __init__(self, tec, indices, *, start, seq_len=6, tec_downsample_factor=4, missing_hours="error"):
+    def __init__(
+        self,
+        tec,
+        indices,
+        *,
+        start,
+        seq_len=6,
+        tec_downsample_factor=4,
+        lead_hours=0,
+        next_map=False,
+        missing_hours="error",
+    ):
         self.start, self.seq_len = np.datetime64(start, "ns"), seq_len
+        self.lead_hours, self.next_map = lead_hours, next_map
         small = downsample(tec, tec_downsample_factor)
         self.lat, self.lon = small["lat"].values, small["lon"].values
         first, last = _common_hours(small["time"].values, indices["time"].values)
@@ -50,8 +65,8 @@ class SlidingWindowBatchProcessor:
                 f"TEC maps or indices lack {len(gaps)} of {n_hours} hours: {shown}; give them, "
                 "or set missing_hours='mask' to leave out the points that need them"
             )
-        run = np.convolve(complete, np.ones(seq_len, int))[:n_hours]
-        self._whole = torch.from_numpy(run == seq_len)  # hours at which a whole window ends
+        run = np.convolve(complete, np.ones(seq_len + lead_hours, int))[:n_hours]
+        self._whole = torch.from_numpy(run == seq_len + lead_hours)  # hours whose windows are whole
 
     def window_hour(self, hours: Tensor) -> Tensor:
         """Row of the hourly maps to which times [h since start], `[P]`, belong; it may lie outside the maps."""
@@ -68,17 +83,32 @@ class SlidingWindowBatchProcessor:
         unique, window = torch.unique(self.window_hour(hours), return_inverse=True)
         return unique[:, None] + torch.arange(1 - self.seq_len, 1), window
 
-    def __call__(self, points: PointSet) -> Batch:
-        """Cut the batch of some points, all of them usable."""
-        rows, window = self.unique_windows(points.coords[:, 3])
+    def shuffle_tec(self, seed: int = 0) -> None:
+        """Give every hour the map of another one, for control."""
+        self.tec = self.tec[torch.randperm(len(self.tec), generator=torch.Generator().manual_seed(seed))]
+
+    def forget_after(self, hour: float) -> None:
+        """Hold maps and indices at what they were in the hour of `hour` [h since start]: a forecast knows no more."""
+        row = int(self.window_hour(torch.tensor(float(hour))))
+        for values in (self.tec, self.sw):
+            values[row + 1 :] = values[row]
+
+    def __call__(self, points: PointSet, collocation: PointSet | None = None) -> Batch:
+        """Cut the batch of some points, with collocation points of their own or of other hours; all of them usable."""
+        hours = points.coords[:, 3]
+        every = hours if collocation is None else torch.cat([hours, collocation.coords[:, 3]])
+        rows, window = self.unique_windows(every)
+        window, elsewhere = window[: len(hours)], window[len(hours) :]
         return Batch(
             coords=points.coords,
             target_ne=points.log10_ne_m3,
             background=points.background,
             tec_indices=window,
+            collocation=None if collocation is None else Points(collocation.coords, collocation.background, elsewhere),
             unique_sw_seq=self.sw[rows],
-            unique_tec_map_seq=self.tec[rows],
+            unique_tec_map_seq=self.tec[rows - self.lead_hours],
             target_tec_map=self.tec[rows[:, -1]],
+            next_tec_map=self.tec[(rows[:, -1] + 1).clamp(max=len(self.tec) - 1)] if self.next_map else None,
         )
 
 
@@ -90,16 +120,25 @@ class BatchDataset(Dataset):
         longitude_jitter_deg: standard deviation by which data points are moved in longitude and time at fixed local
             time. It says that departures from IRI follow the Sun, and keeps a network from drawing the tracks of one
             orbit; the physics losses stay at the true places.
+        collocate: from the points of a batch to its collocation points; None: physics losses at the observations.
     """
 
-    def __init__(self, points: PointSet, processor: SlidingWindowBatchProcessor, longitude_jitter_deg: float = 0.0):
+    def __init__(
+        self,
+        points: PointSet,
+        processor: SlidingWindowBatchProcessor,
+        longitude_jitter_deg: float = 0.0,
+        collocate: Callable[[PointSet], PointSet] | None = None,
+    ):
         self.points, self.processor, self.jitter_deg = points, processor, longitude_jitter_deg
+        self.collocate = collocate
 
     def __len__(self) -> int:
         return len(self.points)
 
     def __getitem__(self, chosen) -> Batch:
-        batch = self.processor(self.points.select(chosen))
+        points = self.points.select(chosen)
+        batch = self.processor(points, self.collocate(points) if self.collocate else None)
         if not self.jitter_deg:
             return batch
         eastward = self.jitter_deg * torch.randn(len(batch.coords))

@@ -51,6 +51,18 @@ class DirectionField(nn.Module):
         return torch.cat([vectors, vectors[..., :1]], dim=-1)
 
 
+class ObservedDirection(nn.Module):
+    """The gradient of a window's last map: what the ConvLSTM is to find, and nothing to learn."""
+
+    def __init__(self, config: RunConfig):
+        super().__init__()
+        self.mode = config.direction_mode
+
+    def forward(self, tec_map_seq: Float[Tensor, "n s 1 h w"]) -> Float[Tensor, "n 2 h w"]:
+        """Vectors for windows of TEC maps [TECU]."""
+        return tec_gradient(tec_map_seq[:, -1], self.mode)
+
+
 def sample_direction(
     field: Float[Tensor, "n 2 h w"], window: Int[Tensor, " b"], lat: Float[Tensor, " b"], lon: Float[Tensor, " b"]
 ) -> Float[Tensor, "b 2"]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from rstmrf.config import RunConfig
 from rstmrf.model import jets
-from rstmrf.model.direction import DirectionField, sample_direction
+from rstmrf.model.direction import DirectionField, ObservedDirection, sample_direction
 from rstmrf.model.field import ResidualField
 
 WITH_DERIVATIVES = 5
@@ -34,7 +34,8 @@ class RSTMRF(nn.Module):
     def __init__(self, config: RunConfig, duration_hours: float):
         super().__init__()
         self.residual_field = ResidualField(config, duration_hours)
-        self.direction_field = DirectionField(config)
+        learned = config.direction_source == "network"
+        self.direction_field = DirectionField(config) if learned else ObservedDirection(config)
 
     def forward(self, batch) -> Prediction:
         """Both fields for a batch, all windows at once; training takes its losses by `rstmrf.losses.loss_terms`."""

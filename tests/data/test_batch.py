@@ -1,6 +1,6 @@
 """A batch's members, and points with the background in kilometres east and north."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -40,11 +40,10 @@ def test_physics_points_are_the_observations_unless_others_are_given():
 
 def test_moving_a_batch_moves_every_member():
     others = Points(torch.rand(9, 4), torch.rand(9, 5), torch.zeros(9, dtype=torch.long))
-    moved = make_batch(others).to("meta")
-    members = [getattr(moved, f.name) for f in fields(moved)[:-1]] + [
-        getattr(moved.collocation, f.name) for f in fields(Points)
-    ]
-    assert len(members) == 10 and all(x.device.type == "meta" for x in members)
+    moved = replace(make_batch(others), next_tec_map=torch.rand(2, 1, 7, 13)).to("meta")
+    members = [getattr(moved, f.name) for f in fields(moved) if f.name != "collocation"]
+    members += [getattr(moved.collocation, f.name) for f in fields(Points)]
+    assert len(members) == 11 and all(x.device.type == "meta" for x in members)
     assert make_batch().to("meta").collocation is None
 
 

@@ -1,0 +1,98 @@
+"""How well directions agree: of the head with observed TEC gradients, and of density with them, at any altitude."""
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rstmrf.data.collocation import CollocationPool
+from rstmrf.losses import cosine
+from rstmrf.model import jets
+from rstmrf.model.direction import POLAR_LIMIT_DEG, grid_latitude, sample_direction, tec_gradient
+from rstmrf.model.rstmrf import WITH_DERIVATIVES
+from rstmrf.training import RunData
+from rstmrf.units import local_time_hours
+
+ALTITUDES_KM = (120.0, 200.0, 250.0, 300.0, 350.0, 400.0, 500.0)
+LATITUDES = {"|lat| < 30°": (0.0, 30.0), "30–60°": (30.0, 60.0), "> 60°": (60.0, POLAR_LIMIT_DEG)}
+LOCAL_TIMES = {"0–6 LT": (0.0, 6.0), "6–12 LT": (6.0, 12.0), "12–18 LT": (12.0, 18.0), "18–24 LT": (18.0, 24.0)}
+_WINDOWS = 16
+
+
+@torch.no_grad()
+def direction_scores(model, data: RunData, hours: Int[np.ndarray, " n"], seed=0) -> pd.DataFrame:
+    """Mean cosine to the gradient of observed TEC at whole hours since start, over area, where it is above its median.
+
+    Rows are cells (all, bands of latitude, quarters of local time), columns the model's head, persistence of the map
+    `lead_hours` before, the same map turned with the Sun, and the head against maps of other hours, for control.
+    """
+    processor = data.processor
+    row = torch.as_tensor(np.asarray(hours), dtype=torch.long) - processor.first_hour
+    target, last = processor.tec[row], processor.tec[row - processor.lead_hours]
+    window = torch.arange(1 - processor.seq_len, 1) - processor.lead_hours
+    head = torch.cat([model.direction_field(processor.tec[r[:, None] + window]) for r in row.split(_WINDOWS)])
+    observed = tec_gradient(target)
+    others = torch.randperm(len(row), generator=torch.Generator().manual_seed(seed))
+    found = {
+        "head": cosine(head, observed),
+        "persistence": cosine(tec_gradient(last), observed),
+        "Sun-fixed persistence": cosine(tec_gradient(_with_the_sun(last, processor.lead_hours)), observed),
+        "head, other hours": cosine(head, observed[others]),
+    }
+    strength = torch.hypot(observed[:, 0], observed[:, 1])[..., :-1]
+    lat = grid_latitude(target)
+    inside = (lat.abs() <= POLAR_LIMIT_DEG).expand_as(strength)
+    weight = torch.cos(torch.deg2rad(lat)) * inside * (strength > strength[inside].median())
+    lon = torch.linspace(-180, 180, target.shape[-1])[:-1]
+    local_time = local_time_hours(torch.as_tensor(np.asarray(hours))[:, None, None], lon).expand_as(strength)
+    cells = {"all": torch.ones_like(strength, dtype=torch.bool)}
+    cells |= {name: ((lat.abs() >= a) & (lat.abs() < b)).expand_as(strength) for name, (a, b) in LATITUDES.items()}
+    cells |= {name: (local_time >= a) & (local_time < b) for name, (a, b) in LOCAL_TIMES.items()}
+    table = {
+        cell: {name: _mean(values[..., :-1], weight * at) for name, values in found.items()}
+        for cell, at in cells.items()
+    }
+    return pd.DataFrame.from_dict(table, orient="index")
+
+
+@torch.no_grad()
+def density_cosines(
+    models: dict, data: RunData, hours: Int[np.ndarray, " n"], altitudes_km=ALTITUDES_KM, seed=0
+) -> pd.DataFrame:
+    """Mean cosine between ∇ₕ log10 Ne and the gradient of the run's TEC maps, a row for each altitude.
+
+    Columns are IRI and each of `models` by name; points lie evenly over the globe in the `hours`, those with the weaker
+    half of the TEC gradients and those beyond 85° of latitude are left out.
+    """
+    rows = {}
+    for alt_km in altitudes_km:
+        points = CollocationPool(hours, data.iri, altitude="fixed", peak_km=alt_km, seed=seed).points
+        found, weights = {name: [] for name in ("IRI", *models)}, []
+        for chosen in torch.arange(len(points)).split(1 << 14):
+            batch = data.processor(points.select(chosen))
+            lat, lon = batch.coords[:, 0], batch.coords[:, 1]
+            direction = sample_direction(tec_gradient(batch.target_tec_map), batch.tec_indices, lat, lon)
+            weights.append(torch.hypot(*direction.unbind(1)) * (lat.abs() <= POLAR_LIMIT_DEG))
+            own = batch.background[:, jets.EAST : jets.ALT]
+            found["IRI"].append(cosine(own, direction))
+            for name, model in models.items():
+                jet = model.residual_field(batch.coords, batch.unique_sw_seq, batch.tec_indices, WITH_DERIVATIVES)
+                found[name].append(cosine(own + jet[jets.EAST : jets.ALT].T, direction))
+        strength = torch.cat(weights)
+        strong = (strength > strength[strength > 0].median()).float()
+        rows[alt_km] = {name: _mean(torch.cat(values), strong) for name, values in found.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("alt_km")
+
+
+def _with_the_sun(maps: Float[Tensor, "n 1 h w"], lead_hours: int) -> Float[Tensor, "n 1 h w"]:
+    """Maps turned westward by 15° an hour, linear between columns."""
+    columns = lead_hours * 15.0 / 360.0 * (maps.shape[-1] - 1)
+    whole, part = int(np.floor(columns)), columns - np.floor(columns)
+    inner = maps[..., :-1]
+    turned = (1 - part) * inner.roll(-whole, -1) + part * inner.roll(-whole - 1, -1)
+    return torch.cat([turned, turned[..., :1]], dim=-1)
+
+
+def _mean(values: Tensor, weight: Tensor) -> float:
+    return float((values * weight).sum() / weight.sum().clamp(min=1e-12))

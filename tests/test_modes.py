@@ -1,0 +1,63 @@
+"""Analysis and forecast: where the physics is asked, and what may be known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+
+from rstmrf.data.indices import given_indices
+from rstmrf.data.splits import TEST_TIMES
+from rstmrf.errors import InputError
+from rstmrf.losses import loss_terms
+from rstmrf.model.rstmrf import RSTMRF
+from rstmrf.training import RunData
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_physics_is_asked_at_the_collocation_points(thin_observations, sample_tec, sample_indices, tiny_config):
+    config = tiny_config.changed(collocation_points=64, collocation_hours="all")
+    data = RunData(thin_observations, sample_tec, sample_indices, config)
+    batch = next(iter(data.train_dataloader()))
+    assert len(batch.collocation.coords) == 64 and batch.physics is batch.collocation
+    assert torch.isfinite(batch.collocation.background).all()
+    terms = loss_terms(batch, RSTMRF(config, 48.0), config)
+    assert all(torch.isfinite(term) for term in terms.values())
+
+
+@pytest.fixture(scope="module")
+def five_days(sample_tec):
+    """Invented points of five days, with maps and indices."""
+    rng = np.random.default_rng(0)
+    n, first = 300, np.datetime64("2019-04-25T06", "ns")
+    time = first + np.sort(rng.integers(0, 108 * 60, n)) * np.timedelta64(1, "m")
+    two_days = sample_tec.isel(time=slice(0, 48))
+    later = [two_days.assign_coords(time=two_days.time + k * np.timedelta64(48, "h")) for k in range(3)]
+    hours = pd.date_range("2019-04-22", "2019-04-30T23", freq="h")
+    indices = given_indices(hours[0], hours[-1], rng.uniform(0, 6, len(hours)), 80.0)
+    values = {"lat": rng.uniform(-80, 80, n), "lon": rng.uniform(-180, 179, n), "alt_km": np.full(n, 300.0)}
+    values |= {"time": time, "profile": np.arange(n), "log10_ne_m3": np.full(n, 11.0)}
+    return xr.Dataset({name: ("point", x) for name, x in values.items()}), xr.concat(later, dim="time"), indices
+
+
+def test_a_forecast_knows_nothing_after_the_last_observed_hour(five_days, tiny_config):
+    config = tiny_config.changed(split="last-days", mode="forecast", gap_hours=3, collocation_points=40)
+    data = RunData(*five_days, config.changed(collocation_hours="all"))
+    assert data.part(TEST_TIMES).coords[:, 3].min() > data.last_hour
+    row = int(data.last_hour) - data.processor.first_hour
+    for known in (data.processor.sw, data.processor.tec):
+        assert (known[row:] == known[row]).all() and not (known[row - 1] == known[row]).all()
+    for batch in data.train_dataloader():
+        assert batch.collocation.coords[:, 3].max() < np.floor(data.last_hour) + 1
+
+
+def test_an_analysis_knows_the_maps_of_every_hour(five_days, tiny_config):
+    data = RunData(*five_days, tiny_config.changed(split="last-days", gap_hours=3))
+    assert data.last_hour is None
+    assert not (data.processor.sw[-1] == data.processor.sw[-5]).all()
+
+
+def test_a_forecast_of_days_in_between_is_refused(tiny_config):
+    with pytest.raises(InputError, match="a forecast holds out split='last-days'"):
+        tiny_config.changed(mode="forecast", split="days")
