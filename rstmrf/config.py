@@ -127,6 +127,9 @@ class RunConfig(BaseModel):
     direction_width_km: float = Field(100.0, gt=0, description="km; e-folding half width of that weight")
 
     # Collocation: where the physics losses are evaluated
+    physics_points: int | None = Field(
+        None, ge=1, description="of a batch's observations, for the physics losses, drawn each step; null: all"
+    )
     collocation_points: int = Field(
         0, ge=0, description="a batch; physics losses are evaluated there; 0: at the observations"
     )
@@ -154,6 +157,11 @@ class RunConfig(BaseModel):
         if 180 % self.tec_downsample_factor:
             divisors = [n for n in range(1, 181) if 180 % n == 0]
             raise InputError(f"tec_downsample_factor={self.tec_downsample_factor} does not divide 180; use {divisors}")
+        if self.physics_points and self.collocation_points:
+            raise InputError(
+                f"physics_points={self.physics_points} and collocation_points={self.collocation_points}: the physics "
+                "losses are evaluated at some of the observations or at points of their own; leave one of them out"
+            )
         if self.mode == "forecast" and self.split != "last-days":
             raise InputError(f"mode='forecast' with split={self.split!r}: a forecast holds out split='last-days'")
 

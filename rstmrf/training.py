@@ -117,7 +117,7 @@ class RunData(L.LightningDataModule):
         )
         if c.collocation_points and self._collocate is None:
             self._collocate = collocator(c, self.processor, self.iri, points.coords[:, 3], self.last_hour)
-        dataset = BatchDataset(points, self.processor, c.longitude_jitter_deg, self._collocate)
+        dataset = BatchDataset(points, self.processor, c.longitude_jitter_deg, self._collocate, c.physics_points)
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:

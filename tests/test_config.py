@@ -136,3 +136,8 @@ def test_what_is_no_parameter_of_a_notebook_is_passed_over():
 def test_wrong_parameters_do_not_pass(namespace, sentence):
     with pytest.raises(InputError, match=sentence):
         read_parameters(namespace)
+
+
+def test_physics_is_asked_in_one_place_only():
+    with pytest.raises(InputError, match="physics_points=8 and collocation_points=4: .* leave one of them out"):
+        RunConfig(physics_points=8, collocation_points=4)

@@ -121,6 +121,7 @@ class BatchDataset(Dataset):
             time. It says that departures from IRI follow the Sun, and keeps a network from drawing the tracks of one
             orbit; the physics losses stay at the true places.
         collocate: from the points of a batch to its collocation points; None: physics losses at the observations.
+        physics_points: how many of the observations, drawn anew each step; None: all of them.
     """
 
     def __init__(
@@ -129,9 +130,10 @@ class BatchDataset(Dataset):
         processor: SlidingWindowBatchProcessor,
         longitude_jitter_deg: float = 0.0,
         collocate: Callable[[PointSet], PointSet] | None = None,
+        physics_points: int | None = None,
     ):
         self.points, self.processor, self.jitter_deg = points, processor, longitude_jitter_deg
-        self.collocate = collocate
+        self.collocate, self.physics_points = collocate, physics_points
 
     def __len__(self) -> int:
         return len(self.points)
@@ -139,6 +141,9 @@ class BatchDataset(Dataset):
     def __getitem__(self, chosen) -> Batch:
         points = self.points.select(chosen)
         batch = self.processor(points, self.collocate(points) if self.collocate else None)
+        if self.physics_points and batch.collocation is None and self.physics_points < len(points):
+            few = torch.randperm(len(points))[: self.physics_points]
+            batch = replace(batch, collocation=Points(*(x[few] for x in vars(batch.physics).values())))
         if not self.jitter_deg:
             return batch
         eastward = self.jitter_deg * torch.randn(len(batch.coords))

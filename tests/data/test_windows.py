@@ -128,3 +128,13 @@ def test_data_set_gives_batches_by_numbers(whole):
     points = points_at(np.linspace(10, 40, 30, dtype=np.float32))
     data = BatchDataset(points, whole)
     assert len(data) == 30 and torch.equal(data[[3, 7]].coords, points.coords[[3, 7]])
+
+
+def test_physics_may_be_asked_at_some_of_the_observations(whole):
+    points = points_at(np.linspace(10, 40, 30, dtype=np.float32))
+    torch.manual_seed(0)
+    batch = BatchDataset(points, whole, physics_points=8)[list(range(30))]
+    assert len(batch.coords) == 30 and len(batch.physics.coords) == 8
+    hours = batch.physics.coords[:, 3]
+    place = torch.searchsorted(batch.coords[:, 3].contiguous(), hours)
+    assert torch.equal(batch.tec_indices[place], batch.physics.tec_indices) and len(hours.unique()) == 8
