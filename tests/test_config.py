@@ -139,5 +139,5 @@ def test_wrong_parameters_do_not_pass(namespace, sentence):
 
 
 def test_physics_is_asked_in_one_place_only():
-    with pytest.raises(InputError, match="physics_points=8 and collocation_points=4: .* leave one of them out"):
+    with pytest.raises(InputError, match=r"physics_points=8 and collocation_points=4: .* leave one of them out"):
         RunConfig(physics_points=8, collocation_points=4)
