@@ -86,7 +86,9 @@ class RunConfig(BaseModel):
         "hours", description="what is held out; last-days: a forecast; random shows the leak"
     )
     split_seed: int | None = Field(None, ge=0, description="of the split alone; null: seed")
-    gap_hours: int | None = Field(None, ge=0, description="h; unused on both sides of held-out days; null: seq_len")
+    gap_hours: int | None = Field(
+        None, ge=0, description="h; unused on both sides of held-out days; null: the longest window"
+    )
 
     # Model
     basis_dim: int = Field(64, ge=1, description="width of h_spatial, h_temporal, z_env")
@@ -100,6 +102,7 @@ class RunConfig(BaseModel):
 
     # TEC context
     seq_len: int = Field(6, ge=1, description="h; hours in a window, the last one included")
+    driver_hours: int | None = Field(None, ge=1, le=240, description="h of Kp and F10.7 in a window; null: seq_len")
     tec_downsample_factor: int = Field(4, ge=1, description="of the 181×361 maps; divides 180")
     tec_feat_dim: int = Field(16, ge=1, description="channels of the ConvLSTM")
     convlstm_layers: int = Field(1, ge=1, description="layers of the ConvLSTM")
@@ -111,6 +114,8 @@ class RunConfig(BaseModel):
     # Losses
     w_chapman: float = Field(0.1, ge=0, description="weight of vertical smoothness (S12)")
     w_tec_direction: float = Field(0.05, ge=0, description="weight of the gradient direction (S13)")
+    w_sigma: float = Field(0.0, ge=0, description="weight of the uncertainty's own likelihood; 0: none is stated")
+    sigma_warmup_epochs: int = Field(2, ge=0, description="epochs before the uncertainty learns from the errors")
     w_head: float = Field(1.0, ge=0, description="weight of the direction head's own supervision")
     chapman_mode: Literal["scale-height", "document"] = Field(
         "scale-height", description="document: normalised altitude"

@@ -31,6 +31,11 @@ def chapman_loss(curvature: Float[Tensor, " b"], config: RunConfig) -> Float[Ten
     return torch.mean((length**2 * curvature) ** 2)
 
 
+def sigma_loss(error: Float[Tensor, " b"], log_sigma: Float[Tensor, " b"]) -> Float[Tensor, ""]:
+    """Negative log likelihood of errors [dex] under a Gaussian of this σ, but for a constant."""
+    return torch.mean(log_sigma + 0.5 * (error * torch.exp(-log_sigma)) ** 2)
+
+
 def direction_loss(
     gradient: Float[Tensor, "b 2"], direction: Float[Tensor, "b 2"], coords: Float[Tensor, "b 4"], config: RunConfig
 ) -> Float[Tensor, ""]:
@@ -74,7 +79,7 @@ def head_weight(observed: Float[Tensor, "n 2 h w"]) -> Float[Tensor, "n h w"]:
 
 
 def loss_terms(batch, model, config: RunConfig) -> dict[str, Tensor]:
-    """All terms of one step, unweighted: data, chapman, tec_direction and, in the metric form, head.
+    """All terms of one step, unweighted: data, chapman, tec_direction; head in the metric form; sigma if stated.
 
     Args:
         batch: a `Batch`; model: an `RSTMRF`.
@@ -82,6 +87,9 @@ def loss_terms(batch, model, config: RunConfig) -> dict[str, Tensor]:
     residual, physics = model.residuals(batch)
     gradient = (physics[jets.EAST : jets.ALT] + batch.physics.background[:, jets.EAST : jets.ALT].T).T
     density = density_terms(batch, residual, physics, config)
+    if model.spread is not None:
+        error = batch.target_ne - batch.background[:, 0] - residual[jets.VALUE].detach()
+        density["sigma"] = sigma_loss(error, model.spread(batch.coords, batch.unique_sw_seq, batch.tec_indices))
     return density | direction_terms(batch, model.direction_field, gradient, config)
 
 
@@ -136,6 +144,7 @@ def direction_terms(batch, direction_field, gradient: Float[Tensor, "p 2"], conf
 def total_loss(terms: dict[str, Tensor], config: RunConfig) -> Float[Tensor, ""]:
     """Weighted sum: data has weight 1."""
     weights = {"data": 1.0, "chapman": config.w_chapman, "tec_direction": config.w_tec_direction, "head": config.w_head}
+    weights["sigma"] = config.w_sigma
     return sum(weights[name] * term for name, term in terms.items())
 
 

@@ -65,6 +65,7 @@ class RunData(L.LightningDataModule):
             seq_len=config.seq_len,
             tec_downsample_factor=config.tec_downsample_factor,
             lead_hours=config.lead_hours,
+            driver_hours=config.driver_hours,
             next_map=config.direction_source == "observed" and config.lead_hours == 0,
             missing_hours=config.missing_hours,
         )
@@ -78,7 +79,7 @@ class RunData(L.LightningDataModule):
             mode=config.split,
             block_hours=config.holdout_hours,
             seed=config.seed if config.split_seed is None else config.split_seed,
-            gap_hours=config.seq_len if config.gap_hours is None else config.gap_hours,
+            gap_hours=max(config.seq_len, config.driver_hours or 0) if config.gap_hours is None else config.gap_hours,
             activity=_highest_kp(indices, days),
         )
         self.indices, self.duration_hours = indices, 24.0 * len(days)
@@ -139,6 +140,8 @@ class TrainingModule(L.LightningModule):
 
     def training_step(self, batch, batch_index):
         terms = loss_terms(batch, self.model, self.config)
+        if "sigma" in terms and self.current_epoch < self.config.sigma_warmup_epochs:
+            terms["sigma"] = 0.0 * terms["sigma"]  # the first errors are not what is to be learned
         total = total_loss(terms, self.config)
         logged = {f"train_{name}": value for name, value in {**terms, "total": total}.items()}
         self.log_dict(logged, on_step=False, on_epoch=True, batch_size=len(batch.target_ne), sync_dist=True)

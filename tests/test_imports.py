@@ -14,7 +14,7 @@ ORDER = [
     ("losses", "weights"),
     ("training",),
     ("predict",),
-    ("baselines", "directions"),
+    ("baselines", "directions", "uncertainty"),
     ("planning", "evaluate"),
     ("cli",),
 ]

@@ -36,14 +36,14 @@ class Batch:
     target_ne: Float[Tensor, " b"]  # log10 of observed Ne [m⁻³]
     background: Float[Tensor, "b 5"]  # log10 Ne of IRI and its derivatives, as in BACKGROUND
     tec_indices: Int[Tensor, " b"]  # row of the unique windows
-    unique_sw_seq: Float[Tensor, "n s 2"]  # Kp, F10.7 [sfu]
+    unique_sw_seq: Float[Tensor, "n d 2"]  # Kp, F10.7 [sfu]
     unique_tec_map_seq: Float[Tensor, "n s 1 h w"]  # TECU
     target_tec_map: Float[Tensor, "n 1 h w"]  # TECU, whose gradient direction is the truth
     collocation: Points | None = None
     next_tec_map: Float[Tensor, "n 1 h w"] | None = None  # TECU, of the hour after, where directions are interpolated
 
     @property
-    def sw_seq(self) -> Float[Tensor, "b s 2"]:
+    def sw_seq(self) -> Float[Tensor, "b d 2"]:
         """Kp and F10.7 [sfu] of each point's window, expanded; the model uses the unique ones."""
         return self.unique_sw_seq[self.tec_indices]
 

@@ -29,6 +29,7 @@ class SlidingWindowBatchProcessor:
         tec_downsample_factor: divides 180; 4 gives 46 × 91.
         lead_hours: how long before a point's hour its window of maps ends; that of indices, and `target_tec_map`, stay.
         next_map: give batches the maps of the hour after, too.
+        driver_hours: hours of indices in a window; None: `seq_len`.
         missing_hours: "error" refuses maps or indices with gaps; "mask" leaves out the points that need them.
 
     Raises:
@@ -45,10 +46,11 @@ class SlidingWindowBatchProcessor:
         tec_downsample_factor=4,
         lead_hours=0,
         next_map=False,
+        driver_hours=None,
         missing_hours="error",
     ):
         self.start, self.seq_len = np.datetime64(start, "ns"), seq_len
-        self.lead_hours, self.next_map = lead_hours, next_map
+        self.lead_hours, self.next_map, self.driver_hours = lead_hours, next_map, driver_hours or seq_len
         small = downsample(tec, tec_downsample_factor)
         self.lat, self.lon = small["lat"].values, small["lon"].values
         first, last = _common_hours(small["time"].values, indices["time"].values)
@@ -56,8 +58,9 @@ class SlidingWindowBatchProcessor:
         self.first_hour = int((first - self.start) / HOUR)
         self.tec, has_tec = _on_hours(small["time"].values, small["vtec_tecu"].values[:, None], first, n_hours)
         drivers = np.stack([indices["kp"].values, indices["f107_sfu"].values], axis=-1)
-        self.sw, has_sw = _on_hours(indices["time"].values, drivers, first, n_hours)
-        complete = has_tec & has_sw
+        before = self.driver_hours - 1  # indices reach back further than the maps have to
+        self.sw, has_sw = _on_hours(indices["time"].values, drivers, first - before * HOUR, before + n_hours)
+        complete = has_tec & has_sw[before:]
         if missing_hours == "error" and not complete.all():
             gaps = [str(first + i * HOUR)[:13] for i in np.flatnonzero(~complete)]
             shown = ", ".join(gaps[:5]) + (f" and {len(gaps) - 5} more" if len(gaps) > 5 else "")
@@ -65,8 +68,8 @@ class SlidingWindowBatchProcessor:
                 f"TEC maps or indices lack {len(gaps)} of {n_hours} hours: {shown}; give them, "
                 "or set missing_hours='mask' to leave out the points that need them"
             )
-        run = np.convolve(complete, np.ones(seq_len + lead_hours, int))[:n_hours]
-        self._whole = torch.from_numpy(run == seq_len + lead_hours)  # hours whose windows are whole
+        maps_whole = _ends_of_runs(has_tec, seq_len + lead_hours)
+        self._whole = torch.from_numpy(maps_whole & _ends_of_runs(has_sw, self.driver_hours)[before:])
 
     def window_hour(self, hours: Tensor) -> Tensor:
         """Row of the hourly maps to which times [h since start], `[P]`, belong; it may lie outside the maps."""
@@ -90,8 +93,8 @@ class SlidingWindowBatchProcessor:
     def forget_after(self, hour: float) -> None:
         """Hold maps and indices at what they were in the hour of `hour` [h since start]: a forecast knows no more."""
         row = int(self.window_hour(torch.tensor(float(hour))))
-        for values in (self.tec, self.sw):
-            values[row + 1 :] = values[row]
+        for values, last in ((self.tec, row), (self.sw, row + self.driver_hours - 1)):
+            values[last + 1 :] = values[last]
 
     def __call__(self, points: PointSet, collocation: PointSet | None = None) -> Batch:
         """Cut the batch of some points, with collocation points of their own or of other hours; all of them usable."""
@@ -105,7 +108,7 @@ class SlidingWindowBatchProcessor:
             background=points.background,
             tec_indices=window,
             collocation=None if collocation is None else Points(collocation.coords, collocation.background, elsewhere),
-            unique_sw_seq=self.sw[rows],
+            unique_sw_seq=self.sw[rows[:, -1:] + torch.arange(self.driver_hours)],
             unique_tec_map_seq=self.tec[rows - self.lead_hours],
             target_tec_map=self.tec[rows[:, -1]],
             next_tec_map=self.tec[(rows[:, -1] + 1).clamp(max=len(self.tec) - 1)] if self.next_map else None,
@@ -160,6 +163,11 @@ def _common_hours(maps, indices):
             f"to {str(indices.max())[:16]}; they need hours in common"
         )
     return first, last
+
+
+def _ends_of_runs(present, length):
+    """Hours at which `length` hours end that are all there."""
+    return np.convolve(present, np.ones(length, int))[: len(present)] == length
 
 
 def _on_hours(time, values, first, n_hours):

@@ -10,6 +10,7 @@ from rstmrf.config import RunConfig
 from rstmrf.model import jets
 from rstmrf.model.direction import DirectionField, ObservedDirection, sample_direction
 from rstmrf.model.field import ResidualField
+from rstmrf.model.spread import SpreadHead
 
 WITH_DERIVATIVES = 5
 
@@ -36,6 +37,7 @@ class RSTMRF(nn.Module):
         self.residual_field = ResidualField(config, duration_hours)
         learned = config.direction_source == "network"
         self.direction_field = DirectionField(config) if learned else ObservedDirection(config)
+        self.spread = SpreadHead(config) if config.w_sigma else None
 
     def forward(self, batch) -> Prediction:
         """Both fields for a batch, all windows at once; training takes its losses by `rstmrf.losses.loss_terms`."""

@@ -135,6 +135,16 @@ def test_physics_may_be_asked_at_some_of_the_observations(whole):
     torch.manual_seed(0)
     batch = BatchDataset(points, whole, physics_points=8)[list(range(30))]
     assert len(batch.coords) == 30 and len(batch.physics.coords) == 8
-    hours = batch.physics.coords[:, 3]
+    hours = batch.physics.coords[:, 3].contiguous()
     place = torch.searchsorted(batch.coords[:, 3].contiguous(), hours)
     assert torch.equal(batch.tec_indices[place], batch.physics.tec_indices) and len(hours.unique()) == 8
+
+
+def test_indices_may_reach_back_further_than_maps():
+    longer, plain = processor(hourly_maps(range(12, HOURS)), driver_hours=10), processor(hourly_maps(range(12, HOURS)))
+    hours = torch.arange(HOURS) + 0.5
+    assert torch.equal(longer.usable(hours), plain.usable(hours))  # indices begin before the maps do
+    points = points_at(np.array([20.5, 30.2], np.float32))
+    ten, few = longer(points), plain(points)
+    assert ten.unique_sw_seq.shape[1] == 10 and torch.equal(ten.unique_sw_seq[:, -SEQ:], few.unique_sw_seq)
+    assert torch.equal(ten.unique_tec_map_seq, few.unique_tec_map_seq)

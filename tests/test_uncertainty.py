@@ -1,0 +1,80 @@
+"""The stated uncertainty leaves the prediction alone, learns what it should, and fails its tests when it did not."""
+
+import numpy as np
+import pytest
+import torch
+
+from rstmrf.data.splits import DEVELOPMENT
+from rstmrf.errors import InputError
+from rstmrf.losses import loss_terms, sigma_loss
+from rstmrf.metrics import calibration_table, calibration_verdict
+from rstmrf.model.rstmrf import RSTMRF
+from rstmrf.training import RunData, train
+from rstmrf.uncertainty import Ensemble, recalibrate, stated_sigma
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def stating(thin_observations, sample_tec, sample_indices, tiny_config, tmp_path_factory):
+    """A run whose model states its uncertainty."""
+    config = tiny_config.changed(w_sigma=1.0, sigma_warmup_epochs=1, epochs=3)
+    data = RunData(thin_observations, sample_tec, sample_indices, config)
+    return train(data, tmp_path_factory.mktemp("runs") / "sigma"), data
+
+
+def test_the_likelihood_is_least_at_the_true_sigma():
+    torch.manual_seed(0)
+    error = 0.3 * torch.randn(20_000, dtype=torch.float64)
+    losses = [sigma_loss(error, torch.full_like(error, np.log(sigma))).item() for sigma in (0.2, 0.3, 0.4)]
+    assert losses[1] == min(losses)
+
+
+def test_it_never_teaches_the_prediction(stating):
+    model, data = stating
+    batch = data.processor(data.points.select(torch.arange(200)))
+    term = loss_terms(batch, model, data.config)["sigma"]
+    others = [p for part in (model.residual_field, model.direction_field) for p in part.parameters()]
+    found = torch.autograd.grad(term, [*others, *model.spread.parameters()], allow_unused=True)
+    assert all(g is None for g in found[: len(others)])
+    assert all(g is not None for g in found[len(others) :])
+
+
+def test_recalibration_makes_nine_tenths_of_the_development_errors_fit(stating):
+    model, data = stating
+    factor = recalibrate(model, data)
+    assert factor > 0 and model.spread.scale.item() == pytest.approx(factor)
+    points = data.part(DEVELOPMENT)
+    batch = data.processor(points)
+    error = (points.log10_ne_m3 - model.log10_density(batch).detach()).numpy()
+    table = calibration_table(error, stated_sigma(model, data, points).numpy(), points.profile.numpy(), min_profiles=1)
+    assert table.loc[0, "coverage_90"] == pytest.approx(0.9, abs=0.02)
+    assert recalibrate(model, data) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_an_untrained_sigma_fails(stating):
+    _, data = stating
+    points = data.points
+    torch.manual_seed(1)
+    untrained = RSTMRF(data.config, data.duration_hours)
+    error = (points.log10_ne_m3 - points.background[:, 0]).numpy()
+    sigma = stated_sigma(untrained, data, points).numpy()
+    strata = {"altitude": np.where(points.coords[:, 2] < 250, "low", "high")}
+    verdict = calibration_verdict(calibration_table(error, sigma, points.profile.numpy(), strata, 1))
+    assert not verdict["tells_places_apart"]  # it starts as one number everywhere
+
+
+def test_an_ensemble_is_less_sure_than_its_models(stating, tmp_path):
+    _, data = stating
+    ensemble = Ensemble.train(data, tmp_path, seeds=(0, 1))
+    points = data.part(DEVELOPMENT)
+    stated = torch.stack([stated_sigma(m, data, points) ** 2 for m in ensemble.models]).mean(0).sqrt()
+    assert (ensemble.sigma(data, points) >= ensemble.scale * stated * (1 - 1e-6)).all()
+    assert data.config.seed == 0 and sorted(p.name for p in tmp_path.iterdir()) == ["seed-0", "seed-1"]
+    single = [m.residual_field for m in ensemble.models]
+    assert not torch.equal(*(next(m.parameters()) for m in single))
+
+
+def test_a_model_without_sigma_says_so(trained, tiny_data):
+    with pytest.raises(InputError, match="states no uncertainty; train it with w_sigma"):
+        stated_sigma(trained[0], tiny_data, tiny_data.points)
