@@ -42,7 +42,7 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     iri = month.background()
-    truth, made = month.make_truth(iri, args.seed)
+    truth, made = month.make_truth(iri, args.seed, visible=args.visible, hidden=args.hidden)
     _say("truth", began)
     packed = {name: {"zlib": True, "complevel": 1, "shuffle": True} for name in made.data_vars}
     made.to_netcdf(args.out / "truth.nc", engine="h5netcdf", encoding=packed)
@@ -59,6 +59,8 @@ def main():
     facts = {
         "simulated": "everything but Kp and F10.7; nothing measured on it is skill on the real ionosphere",
         "seed": args.seed,
+        "visible": args.visible,
+        "hidden": args.hidden,
         "profiles": len(found.lat),
         "levels_km": [found.alt_km[0], found.alt_km[-1], found.alt_km[1] - found.alt_km[0]],
         **observation_facts(read_observations(store), iri),
@@ -142,6 +144,8 @@ def _arguments():
     parser.add_argument("--points", type=int, default=300_000)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=month.SEED)
+    parser.add_argument("--visible", type=float, default=1.0, help="factor of the departures that TEC shows")
+    parser.add_argument("--hidden", type=float, default=1.0, help="factor of the waves at fixed TEC")
     parser.add_argument("--refresh-indices", action="store_true")
     return parser.parse_args()
 

@@ -65,10 +65,11 @@ class Weather:
         drive: of Kp and F10.7.
         year: of the magnetic field.
         seed: of the random fields.
+        visible, hidden: factors of all that TEC shows, and of the waves at fixed TEC.
     """
 
-    def __init__(self, drive: Drive, year: int, seed=20240901):
-        self.drive, self.year = drive, year
+    def __init__(self, drive: Drive, year: int, seed=20240901, visible=1.0, hidden=1.0):
+        self.drive, self.year, self.factor = drive, year, visible
         rng = [np.random.default_rng([seed, stream]) for stream in range(8)]
         always = np.inf
         self.climate = SmoothField(0.07, 3500.0, always, rng[0], sun_fixed=True, **_FIELD)
@@ -78,7 +79,7 @@ class Weather:
         self.height_climate = SmoothField(15.0, 4000.0, always, rng[4], sun_fixed=True, **_FIELD)
         self.height_of_the_day = SmoothField(17.0, 2500.0, 10.0, rng[5], sun_fixed=True, **_FIELD)
         self.widening = SmoothField(0.10, 3000.0, 16.0, rng[6], sun_fixed=True, **_FIELD)
-        self.structure = SmoothField(0.11, 2000.0, 12.0, rng[7], alt_scale_km=100.0, sun_fixed=True, **_FIELD)
+        self.structure = SmoothField(0.11 * hidden, 2000.0, 12.0, rng[7], alt_scale_km=100.0, sun_fixed=True, **_FIELD)
 
     def descent_km(self, lat, lon, hours, alt_km) -> Float[np.ndarray, "n level"]:
         """How far the layer is lifted [km] at altitudes `[N, level]`, stretched about 300 km."""
@@ -105,7 +106,8 @@ class Weather:
         whole = whole + self.climate(lat, lon, hours) + self.of_the_day(lat, lon, hours)
         whole = whole + self.of_the_place(lat, lon, hours)
         whole = whole + SOLAR_EXPONENT * self.drive.solar_dex(hours) * (0.4 + 0.6 * _daylight(hours, lon))
-        return scaling_weight(alt_km) * (whole[:, None] + self.travelling_dex(lat, lon, hours, alt_km, dip))
+        whole = whole[:, None] + self.travelling_dex(lat, lon, hours, alt_km, dip)
+        return self.factor * scaling_weight(alt_km) * whole
 
     def storm_dex(self, lat, lon, hours, dip) -> Float[np.ndarray, " n"]:
         """Positive phase by day at middle latitudes, negative phase from high latitudes on, strongest before dawn."""

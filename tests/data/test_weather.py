@@ -83,3 +83,5 @@ def test_weather_follows_from_its_seed(drive):
     at = (np.array([10.0]), np.array([20.0]), np.array([300.0]), np.array([[300.0]]))
     first, again, other = (Weather(drive, 2024, seed).visible_dex(*at) for seed in (1, 1, 2))
     assert first == again and first != other
+    assert Weather(drive, 2024, 1, visible=2.0).visible_dex(*at) == pytest.approx(2 * first)
+    assert Weather(drive, 2024, 1, hidden=0.0).hidden_dex(*at) == 0
