@@ -8,6 +8,8 @@ disturbances run from the auroral zones to the equator (Hocke and Schlegel 1996,
 crests are four-fold in longitude (Immel et al. 2006, doi:10.1029/2006GL026161) and change from day to day.
 """
 
+import copy
+
 import numpy as np
 from jaxtyping import Float
 
@@ -28,6 +30,10 @@ AURORAL_ZONE_DEG, TID_REACH_KM, KM_PER_DEG = 68.0, 5000.0, 111.2
 SOLAR_EXPONENT, SOLAR_DELAY_HOURS = 0.6, 36.0
 CREST_DEX, WAVE_FOUR_DEX = 0.07, 0.08
 STRETCH_ABOUT_KM, LARGEST_SHIFT_KM = 300.0, 60.0
+#: what of the weather a constant map of local time and place can hold, what it takes to know the day, what TEC hides
+CONSTANT_FIELDS = ("climate", "height_climate")
+DAY_FIELDS = ("of_the_day", "of_the_place", "crest")
+FIELDS = (*CONSTANT_FIELDS, *DAY_FIELDS, "height_of_the_day", "widening", "structure")
 _FIELD = {"n_waves": 64, "dtype": np.float32}
 
 
@@ -80,6 +86,13 @@ class Weather:
         self.height_of_the_day = SmoothField(17.0, 2500.0, 10.0, rng[5], sun_fixed=True, **_FIELD)
         self.widening = SmoothField(0.10, 3000.0, 16.0, rng[6], sun_fixed=True, **_FIELD)
         self.structure = SmoothField(0.11 * hidden, 2000.0, 12.0, rng[7], alt_scale_km=100.0, sun_fixed=True, **_FIELD)
+
+    def only(self, *fields: str) -> "Weather":
+        """The same weather with some of its random fields (`FIELDS`) and no others; storms, flux and waves stay."""
+        other = copy.copy(self)
+        for name in set(FIELDS) - set(fields):
+            setattr(other, name, getattr(self, name).scaled(0.0))
+        return other
 
     def descent_km(self, lat, lon, hours, alt_km) -> Float[np.ndarray, "n level"]:
         """How far the layer is lifted [km] at altitudes `[N, level]`, stretched about 300 km."""

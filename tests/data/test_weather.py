@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rstmrf.data import month
-from rstmrf.data.weather import Drive, Weather, anomaly_shape, ap_from_kp
+from rstmrf.data.weather import FIELDS, Drive, Weather, anomaly_shape, ap_from_kp
 from rstmrf.units import hours_since
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -77,6 +77,14 @@ def test_no_altitude_is_passed_twice(weather):
     alt_km = np.broadcast_to(np.arange(80.0, 1000.0, 5.0), (n, 184))
     moved = alt_km - weather.descent_km(lat, lon, hours, alt_km)
     assert (np.diff(moved, axis=1) > 0).mean() > 0.999
+
+
+def test_weather_without_its_random_fields_is_the_drivers(weather):
+    bare = weather.only()
+    at = (np.array([10.0, 50.0]), np.array([20.0, -60.0]), np.array([300.0, 400.0]), np.full((2, 1), 300.0))
+    assert (bare.hidden_dex(*at) == 0).all() and (weather.hidden_dex(*at) != 0).all()
+    assert np.abs(bare.visible_dex(*at)).max() > 0
+    assert weather.only(*FIELDS).visible_dex(*at) == pytest.approx(weather.visible_dex(*at))
 
 
 def test_weather_follows_from_its_seed(drive):
