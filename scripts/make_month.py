@@ -23,9 +23,10 @@ from make_sample import write_indices
 
 from rstmrf.data import month, month_profiles
 from rstmrf.data.map_gradients import mean_cosine
-from rstmrf.data.nature import LAT, LON, iri_columns
+from rstmrf.data.nature import LAT, LON, iri_columns, unscaled_columns
 from rstmrf.data.observations import read_observations
 from rstmrf.data.point_store import write_point_store
+from rstmrf.data.weather import CONSTANT_FIELDS, DAY_FIELDS
 from rstmrf.units import hours_since
 
 PROFILES_PER_PIECE = 500
@@ -42,7 +43,7 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     iri = month.background()
-    truth, made = month.make_truth(iri, args.seed)
+    truth, made = month.make_truth(iri, args.seed, visible=args.visible, hidden=args.hidden)
     _say("truth", began)
     packed = {name: {"zlib": True, "complevel": 1, "shuffle": True} for name in made.data_vars}
     made.to_netcdf(args.out / "truth.nc", engine="h5netcdf", encoding=packed)
@@ -59,9 +60,12 @@ def main():
     facts = {
         "simulated": "everything but Kp and F10.7; nothing measured on it is skill on the real ionosphere",
         "seed": args.seed,
+        "visible": args.visible,
+        "hidden": args.hidden,
         "profiles": len(found.lat),
         "levels_km": [found.alt_km[0], found.alt_km[-1], found.alt_km[1] - found.alt_km[0]],
         **observation_facts(read_observations(store), iri),
+        **budget_facts(read_observations(store), truth),
         **gradient_facts(truth, made, centres, iri),
         "scaling_at_limit_share": round(truth.scaling.clipped_share, 5),
     }
@@ -95,6 +99,24 @@ def observation_facts(observed, iri):
         }
         facts[f"{name}_bias_dex"] = round(float(error.mean()), 4)
     return facts
+
+
+def budget_facts(observed, truth):
+    """RMS difference [dex] from the observations of what could be known at best: the limit of any model."""
+    some = observed.isel(point=slice(None, None, max(1, observed.sizes["point"] // 50_000)))
+    lat, lon, alt_km, values, true = (
+        some[name].values.astype(float) for name in ("lat", "lon", "alt_km", "log10_ne_m3", "true_log10_ne_m3")
+    )
+    at, levels = (lat, lon, hours_since(some.time.values, month.START)), alt_km[:, None]
+    errors = {"truth": true - values}
+    for name, fields in (
+        ("place, local time and drivers", CONSTANT_FIELDS),
+        ("and the weather that TEC shows", CONSTANT_FIELDS + DAY_FIELDS),
+    ):
+        known = truth.departures.only(*fields)
+        best = unscaled_columns(truth.background, known, *at, levels) + known.visible_dex(*at, levels)
+        errors[name] = best[:, 0] - values
+    return {"best_vs_observed_rms_dex": {name: _rms(error) for name, error in errors.items()}}
 
 
 def gradient_facts(truth, made, centres, iri):
@@ -142,6 +164,8 @@ def _arguments():
     parser.add_argument("--points", type=int, default=300_000)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=month.SEED)
+    parser.add_argument("--visible", type=float, default=1.0, help="factor of the departures that TEC shows")
+    parser.add_argument("--hidden", type=float, default=1.0, help="factor of the waves at fixed TEC")
     parser.add_argument("--refresh-indices", action="store_true")
     return parser.parse_args()
 

@@ -43,18 +43,18 @@ def background() -> IriBackground:
     return IriBackground(str(days[0]), drivers.ig12.to_numpy(copy=True), drivers.f107_81d_sfu.to_numpy(copy=True))
 
 
-def weather(seed=SEED) -> Weather:
-    """How the truth of the month departs from IRI."""
-    return Weather(Drive(indices(), START), 2024, seed)
+def weather(seed=SEED, visible=1.0, hidden=1.0) -> Weather:
+    """How the truth of the month departs from IRI; factors as in `Weather`."""
+    return Weather(Drive(indices(), START), 2024, seed, visible, hidden)
 
 
-def make_truth(iri: IriBackground, seed=SEED, n_hours=N_HOURS) -> tuple[Truth, xr.Dataset]:
+def make_truth(iri: IriBackground, seed=SEED, n_hours=N_HOURS, visible=1.0, hidden=1.0) -> tuple[Truth, xr.Dataset]:
     """The truth of the first `n_hours`, and a Dataset of what made it, hour by hour on the grid of 2.5° × 5°.
 
     The Dataset holds `scale_dex`, from which `read_truth` makes the truth again, `vtec_tecu` of the truth and
     `vtec_iri_tecu` of IRI, each (time, lat 73, lon 72) with the hour after the last.
     """
-    departures = weather(seed)
+    departures = weather(seed, visible, hidden)
     lat, lon = (x.ravel() for x in np.meshgrid(LAT, LON, indexing="ij"))
     levels = np.broadcast_to(nature.LEVELS_KM, (lat.size, nature.LEVELS_KM.size))
     hours_of_maps, nothing = np.arange(n_hours + 1.0), np.zeros(lat.size)
@@ -75,7 +75,7 @@ def make_truth(iri: IriBackground, seed=SEED, n_hours=N_HOURS) -> tuple[Truth, x
             "vtec_iri_tecu": (("time", "lat", "lon"), maps["iri"], {"units": "TECU", "long_name": "IRI's own TEC"}),
         },
         {"time": START + (hours_of_maps * 3600).astype("m8[s]"), "lat": LAT, "lon": LON},
-        {"source": "simulated", "seed": seed},
+        {"source": "simulated", "seed": seed, "visible": visible, "hidden": hidden},
     )
     return Truth(iri, departures, Scaling(maps["scale"], hours_of_maps)), made
 
@@ -85,7 +85,8 @@ def read_truth(path, iri: IriBackground | None = None) -> Truth:
     with xr.open_dataset(path, engine="h5netcdf") as made:
         made = made.load()
     scaling = Scaling(made.scale_dex.values, hours_since(made.time.values, START))
-    return Truth(iri or background(), weather(int(made.attrs["seed"])), scaling)
+    factors = {name: float(made.attrs[name]) for name in ("visible", "hidden")}
+    return Truth(iri or background(), weather(int(made.attrs["seed"]), **factors), scaling)
 
 
 def centre_maps(made: xr.Dataset, realisation: int) -> xr.Dataset:

@@ -1,5 +1,7 @@
 """Random smooth fields over the globe, time and altitude, that can be asked at any point."""
 
+import copy
+
 import numpy as np
 from jaxtyping import Float
 
@@ -27,6 +29,12 @@ class SmoothField:
         """Values at places [deg], times [h] and altitudes [km] of one shape `[N]`."""
         phase = self._phases(lat, lon, hours) + np.multiply.outer(alt_km, self._height).astype(self._dtype)
         return self._amplitude * np.cos(phase).sum(-1)
+
+    def scaled(self, factor: float) -> "SmoothField":
+        """The same field, so many times as strong."""
+        other = copy.copy(self)
+        other._amplitude = factor * self._amplitude
+        return other
 
     def columns(self, lat, lon, hours, levels_km) -> Float[np.ndarray, "n level"]:
         """Values at all `levels_km` above each place `[N]`."""

@@ -8,6 +8,8 @@ disturbances run from the auroral zones to the equator (Hocke and Schlegel 1996,
 crests are four-fold in longitude (Immel et al. 2006, doi:10.1029/2006GL026161) and change from day to day.
 """
 
+import copy
+
 import numpy as np
 from jaxtyping import Float
 
@@ -28,6 +30,10 @@ AURORAL_ZONE_DEG, TID_REACH_KM, KM_PER_DEG = 68.0, 5000.0, 111.2
 SOLAR_EXPONENT, SOLAR_DELAY_HOURS = 0.6, 36.0
 CREST_DEX, WAVE_FOUR_DEX = 0.07, 0.08
 STRETCH_ABOUT_KM, LARGEST_SHIFT_KM = 300.0, 60.0
+#: what of the weather a constant map of local time and place can hold, what it takes to know the day, what TEC hides
+CONSTANT_FIELDS = ("climate", "height_climate")
+DAY_FIELDS = ("of_the_day", "of_the_place", "crest")
+FIELDS = (*CONSTANT_FIELDS, *DAY_FIELDS, "height_of_the_day", "widening", "structure")
 _FIELD = {"n_waves": 64, "dtype": np.float32}
 
 
@@ -65,10 +71,11 @@ class Weather:
         drive: of Kp and F10.7.
         year: of the magnetic field.
         seed: of the random fields.
+        visible, hidden: factors of all that TEC shows, and of the waves at fixed TEC.
     """
 
-    def __init__(self, drive: Drive, year: int, seed=20240901):
-        self.drive, self.year = drive, year
+    def __init__(self, drive: Drive, year: int, seed=20240901, visible=1.0, hidden=1.0):
+        self.drive, self.year, self.factor = drive, year, visible
         rng = [np.random.default_rng([seed, stream]) for stream in range(8)]
         always = np.inf
         self.climate = SmoothField(0.07, 3500.0, always, rng[0], sun_fixed=True, **_FIELD)
@@ -78,7 +85,14 @@ class Weather:
         self.height_climate = SmoothField(15.0, 4000.0, always, rng[4], sun_fixed=True, **_FIELD)
         self.height_of_the_day = SmoothField(17.0, 2500.0, 10.0, rng[5], sun_fixed=True, **_FIELD)
         self.widening = SmoothField(0.10, 3000.0, 16.0, rng[6], sun_fixed=True, **_FIELD)
-        self.structure = SmoothField(0.11, 2000.0, 12.0, rng[7], alt_scale_km=100.0, sun_fixed=True, **_FIELD)
+        self.structure = SmoothField(0.11 * hidden, 2000.0, 12.0, rng[7], alt_scale_km=100.0, sun_fixed=True, **_FIELD)
+
+    def only(self, *fields: str) -> "Weather":
+        """The same weather with some of its random fields (`FIELDS`) and no others; storms, flux and waves stay."""
+        other = copy.copy(self)
+        for name in set(FIELDS) - set(fields):
+            setattr(other, name, getattr(self, name).scaled(0.0))
+        return other
 
     def descent_km(self, lat, lon, hours, alt_km) -> Float[np.ndarray, "n level"]:
         """How far the layer is lifted [km] at altitudes `[N, level]`, stretched about 300 km."""
@@ -105,7 +119,8 @@ class Weather:
         whole = whole + self.climate(lat, lon, hours) + self.of_the_day(lat, lon, hours)
         whole = whole + self.of_the_place(lat, lon, hours)
         whole = whole + SOLAR_EXPONENT * self.drive.solar_dex(hours) * (0.4 + 0.6 * _daylight(hours, lon))
-        return scaling_weight(alt_km) * (whole[:, None] + self.travelling_dex(lat, lon, hours, alt_km, dip))
+        whole = whole[:, None] + self.travelling_dex(lat, lon, hours, alt_km, dip)
+        return self.factor * scaling_weight(alt_km) * whole
 
     def storm_dex(self, lat, lon, hours, dip) -> Float[np.ndarray, " n"]:
         """Positive phase by day at middle latitudes, negative phase from high latitudes on, strongest before dawn."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rstmrf.data import month
-from rstmrf.data.weather import Drive, Weather, anomaly_shape, ap_from_kp
+from rstmrf.data.weather import FIELDS, Drive, Weather, anomaly_shape, ap_from_kp
 from rstmrf.units import hours_since
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -79,7 +79,17 @@ def test_no_altitude_is_passed_twice(weather):
     assert (np.diff(moved, axis=1) > 0).mean() > 0.999
 
 
+def test_weather_without_its_random_fields_is_the_drivers(weather):
+    bare = weather.only()
+    at = (np.array([10.0, 50.0]), np.array([20.0, -60.0]), np.array([300.0, 400.0]), np.full((2, 1), 300.0))
+    assert (bare.hidden_dex(*at) == 0).all() and (weather.hidden_dex(*at) != 0).all()
+    assert np.abs(bare.visible_dex(*at)).max() > 0
+    assert weather.only(*FIELDS).visible_dex(*at) == pytest.approx(weather.visible_dex(*at))
+
+
 def test_weather_follows_from_its_seed(drive):
     at = (np.array([10.0]), np.array([20.0]), np.array([300.0]), np.array([[300.0]]))
     first, again, other = (Weather(drive, 2024, seed).visible_dex(*at) for seed in (1, 1, 2))
     assert first == again and first != other
+    assert Weather(drive, 2024, 1, visible=2.0).visible_dex(*at) == pytest.approx(2 * first)
+    assert Weather(drive, 2024, 1, hidden=0.0).hidden_dex(*at) == 0
