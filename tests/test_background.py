@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rstmrf.background import IriBackground, maps, profile
+from rstmrf.background.threads import in_threads
 from rstmrf.errors import InputError
 
 START, IG12, N_DAYS = datetime.date(2019, 4, 25), 2.0, 2
@@ -121,6 +122,39 @@ def test_single_precision_is_enough(iri, exact):
 def test_evaluate_and_log10_density_agree(iri):
     points = random_points(2000, seed=6)
     assert torch.allclose(iri.evaluate(*points).log10_ne_m3, iri.log10_density(*points), atol=2e-6)
+
+
+def test_points_are_what_they_are_alone_whatever_lies_beside_them(iri, monkeypatch):
+    """Chunks, their order in time and the threads that take them leave no trace, and errors name the point given."""
+    points = random_points(3000, seed=7)
+    whole = iri.evaluate(*points)
+    monkeypatch.setattr("rstmrf.background.iri._CHUNK", 128)
+    monkeypatch.setattr("rstmrf.background.iri._BLOCK", 512)
+    for ours, truth in zip(iri.evaluate(*points), whole, strict=True):
+        assert torch.allclose(ours, truth, rtol=1e-5, atol=1e-5 * truth.abs().max())
+    points[2][[1700, 2900]] = 50.0, 60.0
+    with pytest.raises(InputError, match=r"alt_km\[1700\] is 50"):
+        iri.evaluate(*points)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_pieces_are_all_done_and_the_first_error_is_raised(threads):
+    done, before = [], torch.get_num_threads()
+
+    def work(piece):
+        if piece in (5, 7):
+            raise ValueError(str(piece))
+        done.append((piece, torch.get_num_threads()))
+
+    torch.set_num_threads(threads)
+    try:
+        in_threads(work, range(5))
+        assert sorted(done) == [(piece, 1) for piece in range(5)]
+        with pytest.raises(ValueError, match="5"):
+            in_threads(work, range(9))
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 # Everywhere on the globe, at any time

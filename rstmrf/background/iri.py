@@ -9,11 +9,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rstmrf.background import maps, profile
+from rstmrf.background.threads import in_threads
 from rstmrf.errors import InputError
 from rstmrf.units import wrap_longitude
 
 ALT_RANGE_KM = (80.0, 1000.0)
 _CHUNK = 16384  # points evaluated together: small enough to stay in cache
+_BLOCK = 16 * _CHUNK  # points that a thread puts in order of time before it cuts them into chunks
+_FOURS = maps.N_LON // 4  # of neighbouring columns that are read together
 
 
 class BackgroundPoints(NamedTuple):
@@ -50,18 +53,18 @@ class IriBackground:
         self.n_days = len(ig12)
         days = [self.start + timedelta(days=i) for i in range(self.n_days)]
         table = np.stack([_mix(day, *drivers) for day, *drivers in zip(days, ig12, f107, strict=True)])
-        self._table = torch.from_numpy(table.reshape(-1, len(maps.PARAMETERS))).to(dtype)
+        self._table = torch.from_numpy(table.reshape(-1, 4 * len(maps.PARAMETERS))).to(dtype)
         self._f107 = torch.from_numpy(f107).to(dtype)
         self._sun = torch.from_numpy(_sun(self.start, np.arange(24.0 * self.n_days + 1))).to(dtype)
         self._season = torch.tensor([_season(day.month) for day in days], dtype=dtype)
 
-    @torch.no_grad()
     def log10_density(self, lat, lon, alt_km, hours) -> Float[Tensor, " n"]:
         """Log10 of density [m⁻³] alone; arguments as in `evaluate`."""
-        points = self._points(lat, lon, alt_km, hours)
-        return torch.cat(
-            [profile.log10_density(self._layers_at(*p[:2], p[3]), p[2].to(self.dtype)) for p in _chunks(points)]
-        )
+
+        def at(lat, lon, alt_km, hours):
+            return (profile.log10_density(self._layers_at(lat, lon, hours), alt_km.to(self.dtype)),)
+
+        return self._at_points(at, 1, (lat, lon, alt_km, hours))[0]
 
     def evaluate(self, lat, lon, alt_km, hours) -> BackgroundPoints:
         """Value and derivatives of log10 density.
@@ -74,28 +77,48 @@ class IriBackground:
         Raises:
             InputError: a time, latitude or altitude outside, or not finite; the first one is named.
         """
-        points = self._points(lat, lon, alt_km, hours)
-        parts = [self._evaluate_chunk(*chunk) for chunk in _chunks(points)]
-        return BackgroundPoints(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+        return BackgroundPoints(*self._at_points(self._evaluate_chunk, 5, (lat, lon, alt_km, hours)))
 
-    @torch.no_grad()
     def peak(self, lat, lon, hours) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
         """NmF2 [m⁻³] and hmF2 [km] at places and times, each `[N]`."""
-        points = self._points(lat, lon, torch.full_like(torch.as_tensor(lat, dtype=torch.float64), 300.0), hours)
-        parts = [self._layers_at(p[0], p[1], p[3]) for p in _chunks(points)]
-        return torch.cat([p.nm_f2 for p in parts]), torch.cat([p.hm_f2 for p in parts])
 
-    def _points(self, lat, lon, alt_km, hours):
-        points = [torch.as_tensor(x, dtype=torch.float64).detach().reshape(-1) for x in (lat, lon, alt_km, hours)]
+        def at(lat, lon, alt_km, hours):
+            return self._layers_at(lat, lon, hours)[:2]
+
+        return tuple(self._at_points(at, 2, (lat, lon, np.full(np.shape(lat), 300.0), hours)))
+
+    def _at_points(self, function, members: int, points) -> Float[Tensor, "members n"]:
+        """A function of lat, lon, alt_km and hours, evaluated in chunks on all threads.
+
+        A chunk holds points of nearly the same time, whatever their order: the maps that it reads stay in cache. Each
+        thread has its own chunks; sharing one between threads would make them wait for each other at every operation.
+        """
+        points = [(x if isinstance(x, Tensor) else torch.from_numpy(np.array(x))).detach().reshape(-1) for x in points]
+        out = torch.empty(members, len(points[0]), dtype=self.dtype)
+
+        @torch.no_grad()
+        def fill(first):
+            block = self._checked([x[first : first + _BLOCK] for x in points], first)
+            order = np.argsort((block[3] / 24.0).to(torch.int16).numpy(), kind="stable")
+            for rows in torch.from_numpy(order).split(_CHUNK):
+                for member, values in zip(out, function(*(x[rows] for x in block)), strict=True):
+                    member[first + rows] = values
+
+        in_threads(fill, range(0, len(points[0]), _BLOCK))
+        return out
+
+    def _checked(self, points, first: int) -> list[Float[Tensor, " n"]]:
+        """Points in double precision, all within their limits; `first` is the number of the first one."""
+        points = [x.double() for x in points]
         limits = ((-90.0, 90.0), (-1e4, 1e4), ALT_RANGE_KM, (0.0, 24.0 * self.n_days))
         for name, values, (low, high) in zip(("lat", "lon", "alt_km", "hours"), points, limits, strict=True):
             bad = ~((values >= low) & (values <= high))
             if name == "hours":
                 bad |= values == high
             if bad.any():
-                first = int(bad.nonzero()[0])
+                row = int(bad.nonzero()[0])
                 raise InputError(
-                    f"IRI background: {name}[{first}] is {values[first].item():g}, outside {low:g} to {high:g}"
+                    f"IRI background: {name}[{first + row}] is {values[row].item():g}, outside {low:g} to {high:g}"
                     + (f" h since {self.start}; give drivers for that day too" if name == "hours" else "")
                 )
         return points
@@ -134,24 +157,34 @@ class IriBackground:
         return torch.sin(lat) * sine + torch.cos(lat) * cosine * torch.cos(hour_angle * profile.DEG)
 
     def _interpolate(self, lat, lon, hours, derivatives=False):
-        """Day `[N]` and maps at points `[N, 5]` (with ∂/∂lat, ∂/∂lon): a cubic B-spline of 64 taps a point."""
+        """Day `[N]` and maps at points `[N, 5]` (with ∂/∂lat, ∂/∂lon): a cubic B-spline of 4 times, rows and columns.
+
+        A read brings four neighbouring columns, 20 numbers in a row of memory. Times and rows are summed while
+        reading, and the columns, which lie in two neighbouring fours, afterwards.
+        """
         day = torch.div(hours, 24.0, rounding_mode="floor").long()
         row, *by_row = _taps((lat - maps.LAT_FIRST_ROW_DEG) / maps.GRID_STEP_DEG, self.dtype)
         column, *by_column = _taps((wrap_longitude(lon) + 180.0) / maps.GRID_STEP_DEG, self.dtype)
         time, by_time, _ = _taps((hours - 24.0 * day) / maps.UT_STEP_HOURS, self.dtype)
         time = time % maps.N_UT + maps.N_UT * day[:, None]
         row = row.clamp(max=maps.N_LAT_PADDED - 1)  # the fourth tap at the north pole has no weight
-        place = (row[:, :, None] * maps.N_LON + (column % maps.N_LON)[:, None, :]).flatten(1)
-        index = (time[:, :, None] * (maps.N_LAT_PADDED * maps.N_LON) + place[:, None, :]).flatten(1)
-        products = [(by_row[0], by_column[0])]
-        if derivatives:
-            products += [(by_row[1] / maps.GRID_STEP_DEG, by_column[0]), (by_row[0], by_column[1] / maps.GRID_STEP_DEG)]
-        return day, *(self._weighted_sum(index, by_time, *pair) for pair in products)
+        lines = (time[:, :, None] * maps.N_LAT_PADDED + row[:, None, :]).flatten(1) * _FOURS
+        first = column[:, :1] % maps.N_LON
+        fours = torch.stack([lines + first // 4, lines + (first // 4 + 1) % _FOURS], dim=1).flatten(0, 1)
+        within = first % 4 + torch.arange(4)
+        by_column = [w.new_zeros(len(w), 1, 8).scatter_(2, within[:, None], w[:, None]) for w in by_column]
+        at = self._summed(fours, by_time, by_row[0])
+        if not derivatives:
+            return day, (by_column[0] @ at)[:, 0]
+        value, by_lon = (torch.cat(by_column, dim=1) @ at).unbind(1)
+        by_lat = (by_column[0] @ self._summed(fours, by_time, by_row[1]))[:, 0]
+        return day, value, by_lat / maps.GRID_STEP_DEG, by_lon / maps.GRID_STEP_DEG
 
-    def _weighted_sum(self, index, by_time, by_row, by_column):
-        weights = (by_row[:, :, None] * by_column[:, None, :]).flatten(1)
-        weights = (by_time[:, :, None] * weights[:, None, :]).flatten(1)
-        return torch.nn.functional.embedding_bag(index, self._table, per_sample_weights=weights, mode="sum")
+    def _summed(self, fours, by_time, by_row):
+        """Maps at 8 columns `[N, 8, 5]`, summed over times and rows."""
+        weights = (by_time[:, :, None] * by_row[:, None, :]).reshape(-1, 1, 16).expand(-1, 2, -1).flatten(0, 1)
+        at = torch.nn.functional.embedding_bag(fours, self._table, per_sample_weights=weights, mode="sum")
+        return at.view(-1, 8, len(maps.PARAMETERS))
 
 
 def _taps(position, dtype):
@@ -190,10 +223,6 @@ def _mix(day: date, ig12: float, f107: float) -> np.ndarray:
 
 def _season(month: int) -> int:
     return {11: -1, 12: -1, 1: -1, 2: -1, 5: 1, 6: 1, 7: 1, 8: 1}.get(month, 0)
-
-
-def _chunks(points):
-    return zip(*(torch.split(x, _CHUNK) for x in points), strict=True)
 
 
 def _check_drivers(ig12, f107):
