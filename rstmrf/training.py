@@ -73,13 +73,12 @@ class RunData(L.LightningDataModule):
             seed=config.seed,
         )
         self.duration_hours = 24.0 * len(days)
-        self._train_points: PointSet | None = None
 
     def fingerprint(self) -> str:
         """Hash of the points and maps that the run sees."""
         digest = hashlib.sha256()
         for tensor in (self.points.coords, self.points.log10_ne_m3, self.processor.tec, self.processor.sw):
-            digest.update(tensor.numpy().tobytes())
+            digest.update(tensor.numpy())
         return digest.hexdigest()[:16]
 
     def part(self, *parts: int) -> PointSet:
@@ -87,12 +86,12 @@ class RunData(L.LightningDataModule):
         return self.points.select(self.split.rows(*parts))
 
     def train_dataloader(self) -> DataLoader:
-        points = self._train_points = self._train_points or self.part(TRAIN)
+        rows = self.split.rows(TRAIN)
         t = self.trainer
         world, rank, epoch = (t.world_size, t.global_rank, t.current_epoch) if t else (1, 0, 0)
         c = self.config
         sampler = TimeBinSampler(
-            points.coords[:, 3],
+            self.points.coords[rows, 3],
             c.batch_size,
             bin_hours=c.bin_hours,
             bins_per_batch=c.bins_per_batch,
@@ -101,7 +100,7 @@ class RunData(L.LightningDataModule):
             world=world,
             epoch=epoch,
         )
-        dataset = BatchDataset(points, self.processor, c.longitude_jitter_deg)
+        dataset = BatchDataset(self.points, self.processor, c.longitude_jitter_deg, rows)
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
@@ -245,14 +244,14 @@ def _days(time: np.ndarray) -> np.ndarray:
 
 
 def _usable(observations, iri, processor) -> tuple[PointSet, int]:
-    points = prepare_points(observations, iri)
-    keep = processor.usable(points.coords[:, 3])
-    if not keep.any():
+    n_read = observations.sizes["point"]
+    points = prepare_points(observations, iri, processor.usable)
+    if not len(points):
         raise InputError(
-            f"none of {len(points)} observations has a whole window of {processor.seq_len} h of TEC maps and indices; "
+            f"none of {n_read} observations has a whole window of {processor.seq_len} h of TEC maps and indices; "
             "the maps must begin that many hours before the observations"
         )
-    return (points if keep.all() else points.select(keep)), int((~keep).sum())
+    return points, n_read - len(points)
 
 
 class _quiet:

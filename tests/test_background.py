@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rstmrf.background import IriBackground, maps, profile
+from rstmrf.background.days import DayMaps
 from rstmrf.background.threads import in_threads
 from rstmrf.errors import InputError
 
@@ -309,6 +310,18 @@ def test_splines_pass_through_the_maps_also_at_the_poles(made):
 
 
 def test_days_are_mixed_from_the_mid_months_around_them(made):
-    level = {day: maps.day_coefficients(datetime.date(2019, *day))[0].mean() for day in ((4, 15), (4, 30), (5, 15))}
-    assert level[5, 15] - level[4, 15] == pytest.approx(1.0, abs=1e-4)
-    assert level[4, 30] - level[4, 15] == pytest.approx(0.5, abs=1e-4)
+    days = [datetime.date(2019, *day) for day in ((4, 15), (4, 30), (5, 15))]
+    tables = DayMaps(days, [0.0] * 3, [63.75] * 3, torch.float32)
+    level = [tables(number).mean().item() for number in range(3)]
+    assert level[2] - level[0] == pytest.approx(1.0, abs=1e-4)
+    assert level[1] - level[0] == pytest.approx(0.5, abs=1e-4)
+
+
+def test_days_come_back_as_they_were_after_others_took_their_place(made):
+    days = [datetime.date(2019, 4, day) for day in range(1, 13)]
+    tables = DayMaps(days, [10.0] * 12, [70.0] * 12, torch.float32)
+    first = tables(0).clone()
+    assert not torch.equal(tables(11), first)
+    for number in range(12):
+        tables(number)
+    assert torch.equal(tables(0), first) and len(tables._tables) < 12

@@ -9,14 +9,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rstmrf.background import maps, profile
+from rstmrf.background.days import FOUR, DayMaps
 from rstmrf.background.threads import in_threads
 from rstmrf.errors import InputError
 from rstmrf.units import wrap_longitude
 
 ALT_RANGE_KM = (80.0, 1000.0)
 _CHUNK = 16384  # points evaluated together: small enough to stay in cache
-_BLOCK = 16 * _CHUNK  # points that a thread puts in order of time before it cuts them into chunks
-_FOURS = maps.N_LON // 4  # of neighbouring columns that are read together
+_BLOCK = 64 * _CHUNK  # points that are put in order of time before they are cut into chunks
+_FOURS = maps.N_LON // FOUR
 
 
 class BackgroundPoints(NamedTuple):
@@ -52,8 +53,7 @@ class IriBackground:
         _check_drivers(ig12, f107)
         self.n_days = len(ig12)
         days = [self.start + timedelta(days=i) for i in range(self.n_days)]
-        table = np.stack([_mix(day, *drivers) for day, *drivers in zip(days, ig12, f107, strict=True)])
-        self._table = torch.from_numpy(table.reshape(-1, 4 * len(maps.PARAMETERS))).to(dtype)
+        self._day_maps = DayMaps(days, ig12, f107, dtype)
         self._f107 = torch.from_numpy(f107).to(dtype)
         self._sun = torch.from_numpy(_sun(self.start, np.arange(24.0 * self.n_days + 1))).to(dtype)
         self._season = torch.tensor([_season(day.month) for day in days], dtype=dtype)
@@ -61,50 +61,52 @@ class IriBackground:
     def log10_density(self, lat, lon, alt_km, hours) -> Float[Tensor, " n"]:
         """Log10 of density [m⁻³] alone; arguments as in `evaluate`."""
 
-        def at(lat, lon, alt_km, hours):
-            return (profile.log10_density(self._layers_at(lat, lon, hours), alt_km.to(self.dtype)),)
+        def at(day, lat, lon, alt_km, hours):
+            return (profile.log10_density(self._layers_at(day, lat, lon, hours), alt_km.to(self.dtype)),)
 
         return self._at_points(at, 1, (lat, lon, alt_km, hours))[0]
 
-    def evaluate(self, lat, lon, alt_km, hours) -> BackgroundPoints:
+    def evaluate(self, lat, lon, alt_km, hours, first_number: int = 0) -> BackgroundPoints:
         """Value and derivatives of log10 density.
 
         Args:
             lat, lon: degrees, `[N]`; any longitude.
             alt_km: 80 to 1000 km, `[N]`.
             hours: since 00 UT of the first day, `[N]`; all within the days given.
+            first_number: what an error calls the first point.
 
         Raises:
             InputError: a time, latitude or altitude outside, or not finite; the first one is named.
         """
-        return BackgroundPoints(*self._at_points(self._evaluate_chunk, 5, (lat, lon, alt_km, hours)))
+        return BackgroundPoints(*self._at_points(self._evaluate_chunk, 5, (lat, lon, alt_km, hours), first_number))
 
     def peak(self, lat, lon, hours) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
         """NmF2 [m⁻³] and hmF2 [km] at places and times, each `[N]`."""
 
-        def at(lat, lon, alt_km, hours):
-            return self._layers_at(lat, lon, hours)[:2]
+        def at(day, lat, lon, alt_km, hours):
+            return self._layers_at(day, lat, lon, hours)[:2]
 
         return tuple(self._at_points(at, 2, (lat, lon, np.full(np.shape(lat), 300.0), hours)))
 
-    def _at_points(self, function, members: int, points) -> Float[Tensor, "members n"]:
-        """A function of lat, lon, alt_km and hours, evaluated in chunks on all threads.
+    def _at_points(self, function, members: int, points, first_number=0) -> Float[Tensor, "members n"]:
+        """A function of a day's number and lat, lon, alt_km and hours on that day, in chunks on all threads.
 
-        A chunk holds points of nearly the same time, whatever their order: the maps that it reads stay in cache. Each
-        thread has its own chunks; sharing one between threads would make them wait for each other at every operation.
+        A chunk holds points of one day, whatever their order: the maps that it reads stay in cache. Each thread has
+        chunks of its own; sharing one between threads would make them wait for each other at every operation.
         """
         points = [(x if isinstance(x, Tensor) else torch.from_numpy(np.array(x))).detach().reshape(-1) for x in points]
         out = torch.empty(members, len(points[0]), dtype=self.dtype)
 
         @torch.no_grad()
-        def fill(first):
-            block = self._checked([x[first : first + _BLOCK] for x in points], first)
-            order = np.argsort((block[3] / 24.0).to(torch.int16).numpy(), kind="stable")
-            for rows in torch.from_numpy(order).split(_CHUNK):
-                for member, values in zip(out, function(*(x[rows] for x in block)), strict=True):
-                    member[first + rows] = values
+        def fill(piece):
+            day, rows = piece
+            values = function(day, *(x[rows] for x in block))
+            for member, of_member in zip(out[:, first : first + _BLOCK], values, strict=True):
+                member[rows] = of_member
 
-        in_threads(fill, range(0, len(points[0]), _BLOCK))
+        for first in range(0, len(points[0]), _BLOCK):
+            block = self._checked([x[first : first + _BLOCK] for x in points], first_number + first)
+            in_threads(fill, _pieces(block[3]))
         return out
 
     def _checked(self, points, first: int) -> list[Float[Tensor, " n"]]:
@@ -123,13 +125,13 @@ class IriBackground:
                 )
         return points
 
-    def _evaluate_chunk(self, lat, lon, alt_km, hours):
+    def _evaluate_chunk(self, day, lat, lon, alt_km, hours):
         alt_km = alt_km.to(self.dtype)
-        day, value, by_lat, by_lon = self._interpolate(lat, lon, hours, derivatives=True)
+        value, by_lat, by_lon = self._interpolate(day, lat, lon, hours, derivatives=True)
         lat, lon = lat.to(self.dtype), lon.to(self.dtype)
         lat, lon, value = (x.requires_grad_() for x in (lat, lon, value))
         with torch.enable_grad():
-            at = self._layers(value, lat, lon, hours, day)
+            at = self._layers(value, day, lat, lon, hours)
             d_lat, d_lon, d_maps = torch.autograd.grad(profile.log10_density(at, alt_km).sum(), (lat, lon, value))
         d_lat = d_lat + (d_maps * by_lat).sum(1)
         d_lon = d_lon + (d_maps * by_lon).sum(1)
@@ -137,11 +139,11 @@ class IriBackground:
         density, first, second = profile.log10_density_jet(fixed, alt_km)
         return density, d_lat, d_lon, first, second
 
-    def _layers_at(self, lat, lon, hours) -> profile.Layers:
-        day, value = self._interpolate(lat, lon, hours)
-        return self._layers(value, lat.to(self.dtype), lon.to(self.dtype), hours, day)
+    def _layers_at(self, day, lat, lon, hours) -> profile.Layers:
+        (value,) = self._interpolate(day, lat, lon, hours)
+        return self._layers(value, day, lat.to(self.dtype), lon.to(self.dtype), hours)
 
-    def _layers(self, maps_at_points, lat, lon, hours, day) -> profile.Layers:
+    def _layers(self, maps_at_points, day, lat, lon, hours) -> profile.Layers:
         f107 = self._f107[day]
         cos_zenith = self._cos_solar_zenith(lat, lon, hours)
         fo_e = profile.critical_frequency_e(cos_zenith, lat, self._season[day], f107)
@@ -156,35 +158,44 @@ class IriBackground:
         lat = lat * profile.DEG
         return torch.sin(lat) * sine + torch.cos(lat) * cosine * torch.cos(hour_angle * profile.DEG)
 
-    def _interpolate(self, lat, lon, hours, derivatives=False):
-        """Day `[N]` and maps at points `[N, 5]` (with ∂/∂lat, ∂/∂lon): a cubic B-spline of 4 times, rows and columns.
+    def _interpolate(self, day, lat, lon, hours, derivatives=False):
+        """Maps at points `[N, 5]` (with ∂/∂lat, ∂/∂lon): a cubic B-spline of 4 times, rows and columns.
 
         A read brings four neighbouring columns, 20 numbers in a row of memory. Times and rows are summed while
         reading, and the columns, which lie in two neighbouring fours, afterwards.
         """
-        day = torch.div(hours, 24.0, rounding_mode="floor").long()
         row, *by_row = _taps((lat - maps.LAT_FIRST_ROW_DEG) / maps.GRID_STEP_DEG, self.dtype)
         column, *by_column = _taps((wrap_longitude(lon) + 180.0) / maps.GRID_STEP_DEG, self.dtype)
         time, by_time, _ = _taps((hours - 24.0 * day) / maps.UT_STEP_HOURS, self.dtype)
-        time = time % maps.N_UT + maps.N_UT * day[:, None]
         row = row.clamp(max=maps.N_LAT_PADDED - 1)  # the fourth tap at the north pole has no weight
-        lines = (time[:, :, None] * maps.N_LAT_PADDED + row[:, None, :]).flatten(1) * _FOURS
+        lines = (time[:, :, None] % maps.N_UT * maps.N_LAT_PADDED + row[:, None, :]).flatten(1) * _FOURS
         first = column[:, :1] % maps.N_LON
-        fours = torch.stack([lines + first // 4, lines + (first // 4 + 1) % _FOURS], dim=1).flatten(0, 1)
-        within = first % 4 + torch.arange(4)
+        left = first // FOUR
+        fours = torch.stack([lines + left, lines + (left + 1) % _FOURS], dim=1).flatten(0, 1)
+        within = first % FOUR + torch.arange(FOUR)
         by_column = [w.new_zeros(len(w), 1, 8).scatter_(2, within[:, None], w[:, None]) for w in by_column]
-        at = self._summed(fours, by_time, by_row[0])
+        table = self._day_maps(day)
+        at = _summed(table, fours, by_time, by_row[0])
         if not derivatives:
-            return day, (by_column[0] @ at)[:, 0]
+            return ((by_column[0] @ at)[:, 0],)
         value, by_lon = (torch.cat(by_column, dim=1) @ at).unbind(1)
-        by_lat = (by_column[0] @ self._summed(fours, by_time, by_row[1]))[:, 0]
-        return day, value, by_lat / maps.GRID_STEP_DEG, by_lon / maps.GRID_STEP_DEG
+        by_lat = (by_column[0] @ _summed(table, fours, by_time, by_row[1]))[:, 0]
+        return value, by_lat / maps.GRID_STEP_DEG, by_lon / maps.GRID_STEP_DEG
 
-    def _summed(self, fours, by_time, by_row):
-        """Maps at 8 columns `[N, 8, 5]`, summed over times and rows."""
-        weights = (by_time[:, :, None] * by_row[:, None, :]).reshape(-1, 1, 16).expand(-1, 2, -1).flatten(0, 1)
-        at = torch.nn.functional.embedding_bag(fours, self._table, per_sample_weights=weights, mode="sum")
-        return at.view(-1, 8, len(maps.PARAMETERS))
+
+def _summed(table, fours, by_time, by_row):
+    """Maps at 8 columns `[N, 8, 5]`, summed over times and rows."""
+    weights = (by_time[:, :, None] * by_row[:, None, :]).reshape(-1, 1, 16).expand(-1, 2, -1).flatten(0, 1)
+    at = torch.nn.functional.embedding_bag(fours, table, per_sample_weights=weights, mode="sum")
+    return at.view(-1, 2 * FOUR, len(maps.PARAMETERS))
+
+
+def _pieces(hours) -> list[tuple[int, Tensor]]:
+    """Points `[N]` by day, in even chunks: the day's number and the points' numbers."""
+    day = (hours / 24.0).to(torch.int16).numpy()
+    order = torch.from_numpy(np.argsort(day, kind="stable"))
+    of_days = order.split(np.bincount(day).tolist())
+    return [(d, r) for d, rows in enumerate(of_days) if len(rows) for r in rows.chunk(-(-len(rows) // _CHUNK))]
 
 
 def _taps(position, dtype):
@@ -211,14 +222,6 @@ def _sun(start: date, hours: np.ndarray) -> np.ndarray:
     sidereal_s = 67310.54841 + (876600.0 * 3600.0 + 8640184.812866) * century + 0.93104 * century**2
     equation = wrap_longitude(sidereal_s % 86400.0 / 240.0 - right_ascension - 15.0 * (hours % 24.0) + 180.0)
     return np.stack([sine, np.sqrt(1 - sine**2), equation], axis=1)
-
-
-def _mix(day: date, ig12: float, f107: float) -> np.ndarray:
-    """One day's table `[48, 53, 96, 5]`: each parameter linear in its solar index."""
-    low, high = maps.day_coefficients(day)
-    r12 = float(profile.r12_from_f107(torch.tensor(f107, dtype=torch.float64)))
-    index = np.array([ig12, ig12, r12, r12, r12]) / 100.0  # foF2, hmF2 (Shubin); B0, B1, M(3000)F2
-    return (low * (1 - index) + high * index).astype(np.float32)
 
 
 def _season(month: int) -> int:

@@ -87,19 +87,26 @@ class BatchDataset(Dataset):
 
     Args:
         points, processor: where batches come from.
+        rows: the numbers of the points that take part, `[R]`, in whose order they are asked for; by default all.
         longitude_jitter_deg: standard deviation by which data points are moved in longitude and time at fixed local
             time. It says that departures from IRI follow the Sun, and keeps a network from drawing the tracks of one
             orbit; the physics losses stay at the true places.
     """
 
-    def __init__(self, points: PointSet, processor: SlidingWindowBatchProcessor, longitude_jitter_deg: float = 0.0):
-        self.points, self.processor, self.jitter_deg = points, processor, longitude_jitter_deg
+    def __init__(
+        self,
+        points: PointSet,
+        processor: SlidingWindowBatchProcessor,
+        longitude_jitter_deg: float = 0.0,
+        rows: np.ndarray | None = None,
+    ):
+        self.points, self.processor, self.jitter_deg, self.rows = points, processor, longitude_jitter_deg, rows
 
     def __len__(self) -> int:
-        return len(self.points)
+        return len(self.points if self.rows is None else self.rows)
 
     def __getitem__(self, chosen) -> Batch:
-        batch = self.processor(self.points.select(chosen))
+        batch = self.processor(self.points.select(chosen if self.rows is None else self.rows[chosen]))
         if not self.jitter_deg:
             return batch
         eastward = self.jitter_deg * torch.randn(len(batch.coords))
