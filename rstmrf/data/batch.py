@@ -7,13 +7,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from rstmrf.allocator import give_back_freed_memory
 from rstmrf.background import IriBackground
 from rstmrf.errors import InputError
 from rstmrf.units import EARTH_RADIUS_KM, hours_since, wrap_longitude
 
 COORDS = ("lat_deg", "lon_deg", "alt_km", "time_hours")
 BACKGROUND = ("log10_ne_m3", "d_east_per_km", "d_north_per_km", "d_alt_per_km", "d2_alt_per_km2")
-_BLOCK = 1 << 19  # points held in more than their final form
+_BLOCK = 1 << 18  # points held in more than their final form
 
 
 @dataclass(frozen=True)
@@ -107,22 +108,28 @@ def prepare_points(observations, iri: IriBackground, usable=None) -> PointSet:
     if observations.sizes.get("point", 0) == 0:
         raise InputError("observations: there are no points; give at least one profile within the days of the drivers")
     start = np.datetime64(iri.start.isoformat(), "ns")
-    names = ("lat", "lon", "alt_km", "log10_ne_m3", "profile")
-    time, *columns = (observations[name].values for name in ("time", *names))
-    blocks = [slice(first, first + _BLOCK) for first in range(0, len(time), _BLOCK)]
+    time = observations["time"].values
+    chosen = _chosen(time, start, usable)
 
-    def hours_of(block):
-        return torch.from_numpy(hours_since(time[block], start))
+    def column(name, dtype):  # of millions of points, one that is whole is not copied
+        return torch.from_numpy(np.require(observations[name].values[chosen], dtype, "W"))
 
-    keep = [usable(hours_of(b).float()) if usable else torch.ones(len(time[b]), dtype=torch.bool) for b in blocks]
-    n = sum(int(k.sum()) for k in keep)
-    points = PointSet(torch.empty(n, 4), torch.empty(n), torch.empty(n, 5), torch.empty(n, dtype=torch.int32), start)
-    first = 0
-    for block, kept in zip(blocks, keep, strict=True):
-        here = slice(first, first := first + int(kept.sum()))
-        hours = hours_of(block)[kept]
-        lat, lon, alt_km, log10_ne, profile = (torch.from_numpy(np.array(column[block]))[kept] for column in columns)
-        points.coords[here] = torch.stack([lat, wrap_longitude(lon), alt_km, hours], dim=1)
-        points.log10_ne_m3[here], points.profile[here] = log10_ne, profile
-        points.background[here] = attach_background(lat, lon, alt_km, hours, iri, here.start)
-    return points
+    time, lat, lon, alt_km = time[chosen], *(column(name, np.float32) for name in ("lat", "lon", "alt_km"))
+    coords, background = torch.empty(len(time), 4), torch.empty(len(time), 5)
+    for first in range(0, len(time), _BLOCK):
+        here = slice(first, first + _BLOCK)
+        hours = torch.from_numpy(hours_since(time[here], start))
+        coords[here] = torch.stack([lat[here], wrap_longitude(lon[here]), alt_km[here], hours], dim=1)
+        background[here] = attach_background(lat[here], lon[here], alt_km[here], hours, iri, first)
+        give_back_freed_memory()
+    return PointSet(coords, column("log10_ne_m3", np.float32), background, column("profile", np.int32), start)
+
+
+def _chosen(time, start, usable) -> slice | np.ndarray:
+    """The usable among points `[P]`: a slice where they lie together, else a mask."""
+    if usable is None:
+        return slice(None)
+    blocks = (hours_since(time[first : first + _BLOCK], start) for first in range(0, len(time), _BLOCK))
+    mask = np.concatenate([usable(torch.from_numpy(hours).float()).numpy() for hours in blocks])
+    first, n = int(mask.argmax()), int(mask.sum())
+    return slice(first, first + n) if mask[first : first + n].all() else mask

@@ -82,8 +82,9 @@ def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0) -> Spli
 
 def _renumbered(profile):
     """The profiles' numbers in order, and for each point where its own stands among them; without sorting points."""
-    first = profile.min(initial=0)
-    there = np.bincount(profile - first) > 0
+    first = profile.min()
+    there = np.zeros(profile.max() - first + 1, bool)
+    there[profile - first] = True
     place = np.cumsum(there, dtype=np.int32) - 1
     return np.flatnonzero(there) + first, place[profile - first]
 
