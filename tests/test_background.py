@@ -158,6 +158,17 @@ def test_pieces_are_all_done_and_the_first_error_is_raised(threads):
         torch.set_num_threads(before)
 
 
+def test_columns_are_the_points_above_each_place(iri):
+    lat, lon, _, hours = random_points(200, seed=12)
+    alt_km = np.linspace(80, 1000, 31)
+    columns = iri.log10_density_columns(lat, lon, alt_km, hours)
+    points = [np.repeat(x, 31) for x in (lat, lon, hours)]
+    expected = iri.log10_density(points[0], points[1], np.tile(alt_km, 200), points[2])
+    assert torch.allclose(columns, expected.view(200, 31), atol=2e-6)
+    with pytest.raises(InputError, match=r"alt_km\[1\] is 50, outside 80 to 1000"):
+        iri.log10_density_columns(lat, lon, [100.0, 50.0], hours)
+
+
 # Everywhere on the globe, at any time
 
 

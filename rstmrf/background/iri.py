@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rstmrf.background import maps, profile
 from rstmrf.background.days import FOUR, DayMaps
+from rstmrf.background.sun import sun_position
 from rstmrf.background.threads import in_threads
 from rstmrf.errors import InputError
 from rstmrf.units import wrap_longitude
@@ -55,7 +56,7 @@ class IriBackground:
         days = [self.start + timedelta(days=i) for i in range(self.n_days)]
         self._day_maps = DayMaps(days, ig12, f107, dtype)
         self._f107 = torch.from_numpy(f107).to(dtype)
-        self._sun = torch.from_numpy(_sun(self.start, np.arange(24.0 * self.n_days + 1))).to(dtype)
+        self._sun = torch.from_numpy(sun_position(self.start, np.arange(24.0 * self.n_days + 1))).to(dtype)
         self._season = torch.tensor([_season(day.month) for day in days], dtype=dtype)
 
     def log10_density(self, lat, lon, alt_km, hours) -> Float[Tensor, " n"]:
@@ -65,6 +66,21 @@ class IriBackground:
             return (profile.log10_density(self._layers_at(day, lat, lon, hours), alt_km.to(self.dtype)),)
 
         return self._at_points(at, 1, (lat, lon, alt_km, hours))[0]
+
+    def log10_density_columns(self, lat, lon, alt_km, hours) -> Float[Tensor, "n z"]:
+        """Log10 of density [m⁻³] at altitudes [km] `[Z]` over places and times `[N]`; maps are read once a column."""
+        alt_km = torch.as_tensor(alt_km, dtype=torch.float64)
+        outside = ~((alt_km >= ALT_RANGE_KM[0]) & (alt_km <= ALT_RANGE_KM[1]))
+        if outside.any():
+            first = int(outside.nonzero()[0])
+            raise InputError(_outside("alt_km", first, alt_km[first].item(), *ALT_RANGE_KM))
+        alt_km = alt_km.to(self.dtype)
+
+        def at(day, lat, lon, any_alt_km, hours):
+            layers = profile.Layers(*(x[:, None] for x in self._layers_at(day, lat, lon, hours)))
+            return profile.log10_density(layers, alt_km).T
+
+        return self._at_points(at, len(alt_km), (lat, lon, np.full(np.shape(lat), 300.0), hours)).T
 
     def evaluate(self, lat, lon, alt_km, hours, first_number: int = 0) -> BackgroundPoints:
         """Value and derivatives of log10 density.
@@ -119,10 +135,8 @@ class IriBackground:
                 bad |= values == high
             if bad.any():
                 row = int(bad.nonzero()[0])
-                raise InputError(
-                    f"IRI background: {name}[{first + row}] is {values[row].item():g}, outside {low:g} to {high:g}"
-                    + (f" h since {self.start}; give drivers for that day too" if name == "hours" else "")
-                )
+                remedy = f" h since {self.start}; give drivers for that day too" if name == "hours" else ""
+                raise InputError(_outside(name, first + row, values[row].item(), low, high) + remedy)
         return points
 
     def _evaluate_chunk(self, day, lat, lon, alt_km, hours):
@@ -183,6 +197,10 @@ class IriBackground:
         return value, by_lat / maps.GRID_STEP_DEG, by_lon / maps.GRID_STEP_DEG
 
 
+def _outside(name, row, value, low, high) -> str:
+    return f"IRI background: {name}[{row}] is {value:g}, outside {low:g} to {high:g}"
+
+
 def _summed(table, fours, by_time, by_row):
     """Maps at 8 columns `[N, 8, 5]`, summed over times and rows."""
     weights = (by_time[:, :, None] * by_row[:, None, :]).reshape(-1, 1, 16).expand(-1, 2, -1).flatten(0, 1)
@@ -205,23 +223,6 @@ def _taps(position, dtype):
     weights = torch.stack([(1 - f) ** 3, 4 - 6 * f**2 + 3 * f**3, 1 + 3 * f + 3 * f**2 - 3 * f**3, f**3], dim=1) / 6
     slopes = torch.stack([-((1 - f) ** 2), f * (3 * f - 4), 1 + 2 * f - 3 * f**2, f**2], dim=1) / 2
     return base.long()[:, None] + torch.arange(-1, 3), weights, slopes
-
-
-def _sun(start: date, hours: np.ndarray) -> np.ndarray:
-    """Sine and cosine of declination and the equation of time [deg], `[T, 3]`: low-precision solar position.
-
-    Source: the Astronomical Almanac's formula as PyIRI uses it.
-    """
-    century = (start.toordinal() + 1721424.5 - 2451545.0 + hours / 24.0) / 36525.0
-    anomaly = np.deg2rad(357.527723 + 35999.05034 * century)
-    mean_longitude = 280.460 + 36000.771 * century
-    ecliptic = np.deg2rad(mean_longitude + 1.914666471 * np.sin(anomaly) + 0.01999464 * np.sin(2 * anomaly))
-    tilt = np.deg2rad(23.439291 - 0.0130042 * century)
-    sine = np.sin(tilt) * np.sin(ecliptic)
-    right_ascension = np.rad2deg(np.arctan2(np.cos(tilt) * np.sin(ecliptic), np.cos(ecliptic)))
-    sidereal_s = 67310.54841 + (876600.0 * 3600.0 + 8640184.812866) * century + 0.93104 * century**2
-    equation = wrap_longitude(sidereal_s % 86400.0 / 240.0 - right_ascension - 15.0 * (hours % 24.0) + 180.0)
-    return np.stack([sine, np.sqrt(1 - sine**2), equation], axis=1)
 
 
 def _season(month: int) -> int:
