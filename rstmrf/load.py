@@ -42,8 +42,8 @@ def load_inputs(config: RunConfig, obs_path="", tec_path="", drivers_path="", st
     gaps = "leave-out" if config.missing_hours == "mask" else "error"
     tec = load_tec(tec_path, start=start or None, gaps=gaps)
     observations = read_observations(obs_path, start=start or None)
-    days = observations["time"].values.astype("datetime64[D]")
-    window = np.timedelta64(config.seq_len, "h")
-    first = min(days.min(), max(tec["time"].values[0], days.min() - window))
-    last = days.max() + np.timedelta64(23, "h")
+    time = observations["time"].values
+    first_day, last_day = time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]")
+    first = min(first_day, max(tec["time"].values[0], first_day - np.timedelta64(config.seq_len, "h")))
+    last = last_day + np.timedelta64(23, "h")
     return Inputs(observations, tec, read_indices(drivers_path, first, last))

@@ -83,7 +83,6 @@ class RunData(L.LightningDataModule):
             activity=_highest_kp(indices, days),
         )
         self.indices, self.duration_hours = indices, 24.0 * len(days)
-        self._train_points: PointSet | None = None
         self._collocate = None
         self.last_hour = None  # of what a forecast may know
         if config.mode == "forecast":
@@ -94,7 +93,7 @@ class RunData(L.LightningDataModule):
         """Hash of the points and maps that the run sees."""
         digest = hashlib.sha256()
         for tensor in (self.points.coords, self.points.log10_ne_m3, self.processor.tec, self.processor.sw):
-            digest.update(tensor.numpy().tobytes())
+            digest.update(tensor.numpy())
         return digest.hexdigest()[:16]
 
     def part(self, *parts: int) -> PointSet:
@@ -102,12 +101,12 @@ class RunData(L.LightningDataModule):
         return self.points.select(self.split.rows(*parts))
 
     def train_dataloader(self) -> DataLoader:
-        points = self._train_points = self._train_points or self.part(TRAIN)
+        rows = self.split.rows(TRAIN)
         t = self.trainer
         world, rank, epoch = (t.world_size, t.global_rank, t.current_epoch) if t else (1, 0, 0)
         c = self.config
         sampler = TimeBinSampler(
-            points.coords[:, 3],
+            self.points.coords[rows, 3],
             c.batch_size,
             bin_hours=c.bin_hours,
             bins_per_batch=c.bins_per_batch,
@@ -117,8 +116,11 @@ class RunData(L.LightningDataModule):
             epoch=epoch,
         )
         if c.collocation_points and self._collocate is None:
-            self._collocate = collocator(c, self.processor, self.iri, points.coords[:, 3], self.last_hour)
-        dataset = BatchDataset(points, self.processor, c.longitude_jitter_deg, self._collocate, c.physics_points)
+            hours = self.points.coords[rows, 3]
+            self._collocate = collocator(c, self.processor, self.iri, hours, self.last_hour)
+        dataset = BatchDataset(
+            self.points, self.processor, c.longitude_jitter_deg, rows, self._collocate, c.physics_points
+        )
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
@@ -270,14 +272,19 @@ def _highest_kp(indices, days) -> np.ndarray:
 
 
 def _usable(observations, iri, processor) -> tuple[PointSet, np.ndarray]:
-    points = prepare_points(observations, iri)
-    keep = processor.usable(points.coords[:, 3])
-    if not keep.any():
+    masks = []
+
+    def usable(hours):
+        masks.append(processor.usable(hours))
+        return masks[-1]
+
+    points = prepare_points(observations, iri, usable)
+    if not len(points):
         raise InputError(
-            f"none of {len(points)} observations has a whole window of {processor.seq_len} h of TEC maps and indices; "
-            "the maps must begin that many hours before the observations"
+            f"none of {observations.sizes['point']} observations has a whole window of {processor.seq_len} h of TEC "
+            "maps and indices; the maps must begin that many hours before the observations"
         )
-    return (points if keep.all() else points.select(keep)), keep.numpy()
+    return points, torch.cat(masks).numpy()
 
 
 class _quiet:

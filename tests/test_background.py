@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rstmrf.background import IriBackground, maps, profile
+from rstmrf.background.days import DayMaps
+from rstmrf.background.threads import in_threads
 from rstmrf.errors import InputError
 
 START, IG12, N_DAYS = datetime.date(2019, 4, 25), 2.0, 2
@@ -121,6 +123,50 @@ def test_single_precision_is_enough(iri, exact):
 def test_evaluate_and_log10_density_agree(iri):
     points = random_points(2000, seed=6)
     assert torch.allclose(iri.evaluate(*points).log10_ne_m3, iri.log10_density(*points), atol=2e-6)
+
+
+def test_points_are_what_they_are_alone_whatever_lies_beside_them(iri, monkeypatch):
+    """Chunks, their order in time and the threads that take them leave no trace, and errors name the point given."""
+    points = random_points(3000, seed=7)
+    whole = iri.evaluate(*points)
+    monkeypatch.setattr("rstmrf.background.iri._CHUNK", 128)
+    monkeypatch.setattr("rstmrf.background.iri._BLOCK", 512)
+    for ours, truth in zip(iri.evaluate(*points), whole, strict=True):
+        assert torch.allclose(ours, truth, rtol=1e-5, atol=1e-5 * truth.abs().max())
+    points[2][[1700, 2900]] = 50.0, 60.0
+    with pytest.raises(InputError, match=r"alt_km\[1700\] is 50"):
+        iri.evaluate(*points)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_pieces_are_all_done_and_the_first_error_is_raised(threads):
+    done, before = [], torch.get_num_threads()
+
+    def work(piece):
+        if piece in (5, 7):
+            raise ValueError(str(piece))
+        done.append((piece, torch.get_num_threads()))
+
+    torch.set_num_threads(threads)
+    try:
+        in_threads(work, range(5))
+        assert sorted(done) == [(piece, 1) for piece in range(5)]
+        with pytest.raises(ValueError, match="5"):
+            in_threads(work, range(9))
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_columns_are_the_points_above_each_place(iri):
+    lat, lon, _, hours = random_points(200, seed=12)
+    alt_km = np.linspace(80, 1000, 31)
+    columns = iri.log10_density_columns(lat, lon, alt_km, hours)
+    points = [np.repeat(x, 31) for x in (lat, lon, hours)]
+    expected = iri.log10_density(points[0], points[1], np.tile(alt_km, 200), points[2])
+    assert torch.allclose(columns, expected.view(200, 31), atol=2e-6)
+    with pytest.raises(InputError, match=r"alt_km\[1\] is 50, outside 80 to 1000"):
+        iri.log10_density_columns(lat, lon, [100.0, 50.0], hours)
 
 
 # Everywhere on the globe, at any time
@@ -275,18 +321,30 @@ def test_splines_pass_through_the_maps_also_at_the_poles(made):
 
 
 def test_days_are_mixed_from_the_mid_months_around_them(made):
-    level = {day: maps.day_coefficients(datetime.date(2019, *day))[0].mean() for day in ((4, 15), (4, 30), (5, 15))}
-    assert level[5, 15] - level[4, 15] == pytest.approx(1.0, abs=1e-4)
-    assert level[4, 30] - level[4, 15] == pytest.approx(0.5, abs=1e-4)
+    days = [datetime.date(2019, *day) for day in ((4, 15), (4, 30), (5, 15))]
+    tables = DayMaps(days, [0.0] * 3, [63.75] * 3, torch.float32)
+    level = [tables(number).mean().item() for number in range(3)]
+    assert level[2] - level[0] == pytest.approx(1.0, abs=1e-4)
+    assert level[1] - level[0] == pytest.approx(0.5, abs=1e-4)
 
 
-def test_columns_are_the_points_above_each_place():
+def test_days_come_back_as_they_were_after_others_took_their_place(made):
+    days = [datetime.date(2019, 4, day) for day in range(1, 13)]
+    tables = DayMaps(days, [10.0] * 12, [70.0] * 12, torch.float32)
+    first = tables(0).clone()
+    assert not torch.equal(tables(11), first)
+    for number in range(12):
+        tables(number)
+    assert torch.equal(tables(0), first) and len(tables._tables) < 12
+
+
+def test_each_place_may_have_altitudes_of_its_own():
     iri = background()
     rng = np.random.default_rng(7)
     lat, lon, hours = rng.uniform(-90, 90, 40), rng.uniform(-180, 180, 40), rng.uniform(0, 20, 40)
     alt_km = rng.uniform(80, 1000, (40, 5))
     one_by_one = iri.log10_density(*(np.repeat(x, 5) for x in (lat, lon)), alt_km.ravel(), np.repeat(hours, 5))
-    assert np.allclose(iri.columns(lat, lon, hours, alt_km).ravel(), one_by_one, atol=2e-5)
+    assert np.allclose(iri.log10_density_columns(lat, lon, alt_km, hours).ravel(), one_by_one, atol=2e-5)
 
 
 def test_dip_equator_lies_north_of_the_equator_in_africa_and_south_of_it_in_peru():

@@ -80,6 +80,15 @@ def test_grid_holds_the_points_of_its_axes(predictor, grid):
     assert np.log10(one.item()) == pytest.approx(predictor.at_points(*place, one["time"].values[None])[1][0], abs=1e-4)
 
 
+def test_columns_equal_points_within_rounding(predictor):
+    lat, lon, *_ = places(40)
+    alt_km = np.linspace(120, 800, 23)
+    columns = predictor.columns(lat, lon % 360, alt_km, NOON)
+    points = predictor.at_points(np.repeat(lat, 23), np.repeat(lon, 23), np.tile(alt_km, 40), np.full(920, NOON))
+    for ours, plain in zip(columns, points, strict=True):
+        assert np.allclose(ours.ravel(), plain, atol=2e-5)
+
+
 def test_what_is_read_off_the_profiles_is_theirs(grid):
     peak = grid["ne_m3"].sel(alt_km=grid["hm_f2_km"])
     assert np.allclose(peak, grid["nm_f2_m3"]) and (grid["ne_m3"] <= grid["nm_f2_m3"]).all()

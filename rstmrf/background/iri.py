@@ -9,11 +9,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rstmrf.background import maps, profile
+from rstmrf.background.days import FOUR, DayMaps
+from rstmrf.background.sun import sun_position
+from rstmrf.background.threads import in_threads
 from rstmrf.errors import InputError
 from rstmrf.units import wrap_longitude
 
 ALT_RANGE_KM = (80.0, 1000.0)
 _CHUNK = 16384  # points evaluated together: small enough to stay in cache
+_BLOCK = 64 * _CHUNK  # points that are put in order of time before they are cut into chunks
+_FOURS = maps.N_LON // FOUR
 
 
 class BackgroundPoints(NamedTuple):
@@ -49,87 +54,104 @@ class IriBackground:
         _check_drivers(ig12, f107)
         self.n_days = len(ig12)
         days = [self.start + timedelta(days=i) for i in range(self.n_days)]
-        table = np.stack([_mix(day, *drivers) for day, *drivers in zip(days, ig12, f107, strict=True)])
-        self._table = torch.from_numpy(table.reshape(-1, len(maps.PARAMETERS))).to(dtype)
+        self._day_maps = DayMaps(days, ig12, f107, dtype)
         self._f107 = torch.from_numpy(f107).to(dtype)
-        self._sun = torch.from_numpy(_sun(self.start, np.arange(24.0 * self.n_days + 1))).to(dtype)
+        self._sun = torch.from_numpy(sun_position(self.start, np.arange(24.0 * self.n_days + 1))).to(dtype)
         self._season = torch.tensor([_season(day.month) for day in days], dtype=dtype)
 
-    @torch.no_grad()
     def log10_density(self, lat, lon, alt_km, hours) -> Float[Tensor, " n"]:
         """Log10 of density [m⁻³] alone; arguments as in `evaluate`."""
-        points = self._points(lat, lon, alt_km, hours)
-        return torch.cat(
-            [profile.log10_density(self._layers_at(*p[:2], p[3]), p[2].to(self.dtype)) for p in _chunks(points)]
-        )
 
-    @torch.no_grad()
-    def columns(self, lat, lon, hours, alt_km) -> Float[Tensor, "n level"]:
-        """Log10 of density [m⁻³] at several altitudes above each place.
+        def at(day, lat, lon, alt_km, hours):
+            return (profile.log10_density(self._layers_at(day, lat, lon, hours), alt_km.to(self.dtype)),)
 
-        The maps are interpolated once a place, so many levels cost little more than one.
+        return self._at_points(at, 1, (lat, lon, alt_km, hours))[0]
 
-        Args:
-            lat, lon, hours: as in `evaluate`, `[N]`.
-            alt_km: 80 to 1000 km, `[N, level]`.
+    def log10_density_columns(self, lat, lon, alt_km, hours) -> Float[Tensor, "n z"]:
+        """Log10 of density [m⁻³] over places and times `[N]` at altitudes [km] `[Z]`, or `[N, Z]` where they differ.
+
+        The maps are read once a column.
         """
-        alt_km = torch.as_tensor(alt_km, dtype=self.dtype)
-        if alt_km.min() < ALT_RANGE_KM[0] or alt_km.max() > ALT_RANGE_KM[1]:
-            raise InputError(
-                f"IRI background: altitudes {alt_km.min():g} to {alt_km.max():g} km; {ALT_RANGE_KM} km are accepted"
-            )
-        lat, lon, _, hours = self._points(lat, lon, torch.full_like(torch.as_tensor(lat), 300.0), hours)
-        size = max(1, _CHUNK // alt_km.shape[1])
-        parts = []
-        for chunk in zip(*(torch.split(x, size) for x in (lat, lon, hours, alt_km)), strict=True):
-            layers = profile.Layers(*(x[:, None] for x in self._layers_at(*chunk[:3])))
-            parts.append(profile.log10_density(layers, chunk[3]))
-        return torch.cat(parts)
+        alt_km = torch.as_tensor(alt_km, dtype=torch.float64)
+        outside = ~((alt_km >= ALT_RANGE_KM[0]) & (alt_km <= ALT_RANGE_KM[1]))
+        if outside.any():
+            first = int(outside.flatten().nonzero()[0])
+            raise InputError(_outside("alt_km", first, alt_km.flatten()[first].item(), *ALT_RANGE_KM))
+        alt_km = alt_km.to(self.dtype)
+        differ = alt_km.ndim == 2
 
-    def evaluate(self, lat, lon, alt_km, hours) -> BackgroundPoints:
+        def at(day, lat, lon, any_alt_km, hours, own_alt_km=alt_km):
+            layers = profile.Layers(*(x[:, None] for x in self._layers_at(day, lat, lon, hours)))
+            return profile.log10_density(layers, own_alt_km).T
+
+        places = (lat, lon, np.full(np.shape(lat), 300.0), hours)
+        return self._at_points(at, alt_km.shape[-1], places, extra=(alt_km,) if differ else ()).T
+
+    def evaluate(self, lat, lon, alt_km, hours, first_number: int = 0) -> BackgroundPoints:
         """Value and derivatives of log10 density.
 
         Args:
             lat, lon: degrees, `[N]`; any longitude.
             alt_km: 80 to 1000 km, `[N]`.
             hours: since 00 UT of the first day, `[N]`; all within the days given.
+            first_number: what an error calls the first point.
 
         Raises:
             InputError: a time, latitude or altitude outside, or not finite; the first one is named.
         """
-        points = self._points(lat, lon, alt_km, hours)
-        parts = [self._evaluate_chunk(*chunk) for chunk in _chunks(points)]
-        return BackgroundPoints(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+        return BackgroundPoints(*self._at_points(self._evaluate_chunk, 5, (lat, lon, alt_km, hours), first_number))
 
-    @torch.no_grad()
     def peak(self, lat, lon, hours) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
         """NmF2 [m⁻³] and hmF2 [km] at places and times, each `[N]`."""
-        points = self._points(lat, lon, torch.full_like(torch.as_tensor(lat, dtype=torch.float64), 300.0), hours)
-        parts = [self._layers_at(p[0], p[1], p[3]) for p in _chunks(points)]
-        return torch.cat([p.nm_f2 for p in parts]), torch.cat([p.hm_f2 for p in parts])
 
-    def _points(self, lat, lon, alt_km, hours):
-        points = [torch.as_tensor(x, dtype=torch.float64).detach().reshape(-1) for x in (lat, lon, alt_km, hours)]
+        def at(day, lat, lon, alt_km, hours):
+            return self._layers_at(day, lat, lon, hours)[:2]
+
+        return tuple(self._at_points(at, 2, (lat, lon, np.full(np.shape(lat), 300.0), hours)))
+
+    def _at_points(self, function, members: int, points, first_number=0, extra=()) -> Float[Tensor, "members n"]:
+        """A function of a day's number and lat, lon, alt_km, hours and what is `extra`, in chunks on all threads.
+
+        A chunk holds points of one day, whatever their order: the maps that it reads stay in cache. Each thread has
+        chunks of its own; sharing one between threads would make them wait for each other at every operation.
+        """
+        points = [(x if isinstance(x, Tensor) else torch.from_numpy(np.array(x))).detach().reshape(-1) for x in points]
+        out = torch.empty(members, len(points[0]), dtype=self.dtype)
+
+        @torch.no_grad()
+        def fill(piece):
+            day, rows = piece
+            values = function(day, *(x[rows] for x in (*block, *further)))
+            for member, of_member in zip(out[:, first : first + _BLOCK], values, strict=True):
+                member[rows] = of_member
+
+        for first in range(0, len(points[0]), _BLOCK):
+            block = self._checked([x[first : first + _BLOCK] for x in points], first_number + first)
+            further = [x[first : first + _BLOCK] for x in extra]
+            in_threads(fill, _pieces(block[3]))
+        return out
+
+    def _checked(self, points, first: int) -> list[Float[Tensor, " n"]]:
+        """Points in double precision, all within their limits; `first` is the number of the first one."""
+        points = [x.double() for x in points]
         limits = ((-90.0, 90.0), (-1e4, 1e4), ALT_RANGE_KM, (0.0, 24.0 * self.n_days))
         for name, values, (low, high) in zip(("lat", "lon", "alt_km", "hours"), points, limits, strict=True):
             bad = ~((values >= low) & (values <= high))
             if name == "hours":
                 bad |= values == high
             if bad.any():
-                first = int(bad.nonzero()[0])
-                raise InputError(
-                    f"IRI background: {name}[{first}] is {values[first].item():g}, outside {low:g} to {high:g}"
-                    + (f" h since {self.start}; give drivers for that day too" if name == "hours" else "")
-                )
+                row = int(bad.nonzero()[0])
+                remedy = f" h since {self.start}; give drivers for that day too" if name == "hours" else ""
+                raise InputError(_outside(name, first + row, values[row].item(), low, high) + remedy)
         return points
 
-    def _evaluate_chunk(self, lat, lon, alt_km, hours):
+    def _evaluate_chunk(self, day, lat, lon, alt_km, hours):
         alt_km = alt_km.to(self.dtype)
-        day, value, by_lat, by_lon = self._interpolate(lat, lon, hours, derivatives=True)
+        value, by_lat, by_lon = self._interpolate(day, lat, lon, hours, derivatives=True)
         lat, lon = lat.to(self.dtype), lon.to(self.dtype)
         lat, lon, value = (x.requires_grad_() for x in (lat, lon, value))
         with torch.enable_grad():
-            at = self._layers(value, lat, lon, hours, day)
+            at = self._layers(value, day, lat, lon, hours)
             d_lat, d_lon, d_maps = torch.autograd.grad(profile.log10_density(at, alt_km).sum(), (lat, lon, value))
         d_lat = d_lat + (d_maps * by_lat).sum(1)
         d_lon = d_lon + (d_maps * by_lon).sum(1)
@@ -137,11 +159,11 @@ class IriBackground:
         density, first, second = profile.log10_density_jet(fixed, alt_km)
         return density, d_lat, d_lon, first, second
 
-    def _layers_at(self, lat, lon, hours) -> profile.Layers:
-        day, value = self._interpolate(lat, lon, hours)
-        return self._layers(value, lat.to(self.dtype), lon.to(self.dtype), hours, day)
+    def _layers_at(self, day, lat, lon, hours) -> profile.Layers:
+        (value,) = self._interpolate(day, lat, lon, hours)
+        return self._layers(value, day, lat.to(self.dtype), lon.to(self.dtype), hours)
 
-    def _layers(self, maps_at_points, lat, lon, hours, day) -> profile.Layers:
+    def _layers(self, maps_at_points, day, lat, lon, hours) -> profile.Layers:
         f107 = self._f107[day]
         cos_zenith = self._cos_solar_zenith(lat, lon, hours)
         fo_e = profile.critical_frequency_e(cos_zenith, lat, self._season[day], f107)
@@ -156,25 +178,48 @@ class IriBackground:
         lat = lat * profile.DEG
         return torch.sin(lat) * sine + torch.cos(lat) * cosine * torch.cos(hour_angle * profile.DEG)
 
-    def _interpolate(self, lat, lon, hours, derivatives=False):
-        """Day `[N]` and maps at points `[N, 5]` (with ∂/∂lat, ∂/∂lon): a cubic B-spline of 64 taps a point."""
-        day = torch.div(hours, 24.0, rounding_mode="floor").long()
+    def _interpolate(self, day, lat, lon, hours, derivatives=False):
+        """Maps at points `[N, 5]` (with ∂/∂lat, ∂/∂lon): a cubic B-spline of 4 times, rows and columns.
+
+        A read brings four neighbouring columns, 20 numbers in a row of memory. Times and rows are summed while
+        reading, and the columns, which lie in two neighbouring fours, afterwards.
+        """
         row, *by_row = _taps((lat - maps.LAT_FIRST_ROW_DEG) / maps.GRID_STEP_DEG, self.dtype)
         column, *by_column = _taps((wrap_longitude(lon) + 180.0) / maps.GRID_STEP_DEG, self.dtype)
         time, by_time, _ = _taps((hours - 24.0 * day) / maps.UT_STEP_HOURS, self.dtype)
-        time = time % maps.N_UT + maps.N_UT * day[:, None]
         row = row.clamp(max=maps.N_LAT_PADDED - 1)  # the fourth tap at the north pole has no weight
-        place = (row[:, :, None] * maps.N_LON + (column % maps.N_LON)[:, None, :]).flatten(1)
-        index = (time[:, :, None] * (maps.N_LAT_PADDED * maps.N_LON) + place[:, None, :]).flatten(1)
-        products = [(by_row[0], by_column[0])]
-        if derivatives:
-            products += [(by_row[1] / maps.GRID_STEP_DEG, by_column[0]), (by_row[0], by_column[1] / maps.GRID_STEP_DEG)]
-        return day, *(self._weighted_sum(index, by_time, *pair) for pair in products)
+        lines = (time[:, :, None] % maps.N_UT * maps.N_LAT_PADDED + row[:, None, :]).flatten(1) * _FOURS
+        first = column[:, :1] % maps.N_LON
+        left = first // FOUR
+        fours = torch.stack([lines + left, lines + (left + 1) % _FOURS], dim=1).flatten(0, 1)
+        within = first % FOUR + torch.arange(FOUR)
+        by_column = [w.new_zeros(len(w), 1, 8).scatter_(2, within[:, None], w[:, None]) for w in by_column]
+        table = self._day_maps(day)
+        at = _summed(table, fours, by_time, by_row[0])
+        if not derivatives:
+            return ((by_column[0] @ at)[:, 0],)
+        value, by_lon = (torch.cat(by_column, dim=1) @ at).unbind(1)
+        by_lat = (by_column[0] @ _summed(table, fours, by_time, by_row[1]))[:, 0]
+        return value, by_lat / maps.GRID_STEP_DEG, by_lon / maps.GRID_STEP_DEG
 
-    def _weighted_sum(self, index, by_time, by_row, by_column):
-        weights = (by_row[:, :, None] * by_column[:, None, :]).flatten(1)
-        weights = (by_time[:, :, None] * weights[:, None, :]).flatten(1)
-        return torch.nn.functional.embedding_bag(index, self._table, per_sample_weights=weights, mode="sum")
+
+def _outside(name, row, value, low, high) -> str:
+    return f"IRI background: {name}[{row}] is {value:g}, outside {low:g} to {high:g}"
+
+
+def _summed(table, fours, by_time, by_row):
+    """Maps at 8 columns `[N, 8, 5]`, summed over times and rows."""
+    weights = (by_time[:, :, None] * by_row[:, None, :]).reshape(-1, 1, 16).expand(-1, 2, -1).flatten(0, 1)
+    at = torch.nn.functional.embedding_bag(fours, table, per_sample_weights=weights, mode="sum")
+    return at.view(-1, 2 * FOUR, len(maps.PARAMETERS))
+
+
+def _pieces(hours) -> list[tuple[int, Tensor]]:
+    """Points `[N]` by day, in even chunks: the day's number and the points' numbers."""
+    day = (hours / 24.0).to(torch.int16).numpy()
+    order = torch.from_numpy(np.argsort(day, kind="stable"))
+    of_days = order.split(np.bincount(day).tolist())
+    return [(d, r) for d, rows in enumerate(of_days) if len(rows) for r in rows.chunk(-(-len(rows) // _CHUNK))]
 
 
 def _taps(position, dtype):
@@ -186,37 +231,8 @@ def _taps(position, dtype):
     return base.long()[:, None] + torch.arange(-1, 3), weights, slopes
 
 
-def _sun(start: date, hours: np.ndarray) -> np.ndarray:
-    """Sine and cosine of declination and the equation of time [deg], `[T, 3]`: low-precision solar position.
-
-    Source: the Astronomical Almanac's formula as PyIRI uses it.
-    """
-    century = (start.toordinal() + 1721424.5 - 2451545.0 + hours / 24.0) / 36525.0
-    anomaly = np.deg2rad(357.527723 + 35999.05034 * century)
-    mean_longitude = 280.460 + 36000.771 * century
-    ecliptic = np.deg2rad(mean_longitude + 1.914666471 * np.sin(anomaly) + 0.01999464 * np.sin(2 * anomaly))
-    tilt = np.deg2rad(23.439291 - 0.0130042 * century)
-    sine = np.sin(tilt) * np.sin(ecliptic)
-    right_ascension = np.rad2deg(np.arctan2(np.cos(tilt) * np.sin(ecliptic), np.cos(ecliptic)))
-    sidereal_s = 67310.54841 + (876600.0 * 3600.0 + 8640184.812866) * century + 0.93104 * century**2
-    equation = wrap_longitude(sidereal_s % 86400.0 / 240.0 - right_ascension - 15.0 * (hours % 24.0) + 180.0)
-    return np.stack([sine, np.sqrt(1 - sine**2), equation], axis=1)
-
-
-def _mix(day: date, ig12: float, f107: float) -> np.ndarray:
-    """One day's table `[48, 53, 96, 5]`: each parameter linear in its solar index."""
-    low, high = maps.day_coefficients(day)
-    r12 = float(profile.r12_from_f107(torch.tensor(f107, dtype=torch.float64)))
-    index = np.array([ig12, ig12, r12, r12, r12]) / 100.0  # foF2, hmF2 (Shubin); B0, B1, M(3000)F2
-    return (low * (1 - index) + high * index).astype(np.float32)
-
-
 def _season(month: int) -> int:
     return {11: -1, 12: -1, 1: -1, 2: -1, 5: 1, 6: 1, 7: 1, 8: 1}.get(month, 0)
-
-
-def _chunks(points):
-    return zip(*(torch.split(x, _CHUNK) for x in points), strict=True)
 
 
 def _check_drivers(ig12, f107):

@@ -50,15 +50,7 @@ def monthly_coefficients(year: int, month: int) -> np.ndarray:
     return coefficients
 
 
-def day_coefficients(day: date) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients of one day at solar index 0 and 100, each `[48, 53, 96, 5]`, mixed from two mid-months."""
-    (before, after), weight_after = _mid_months(day)
-    mixed = (1 - weight_after) * monthly_coefficients(before.year, before.month)
-    mixed += weight_after * monthly_coefficients(after.year, after.month)
-    return mixed[0], mixed[1]
-
-
-def _mid_months(day: date) -> tuple[tuple[date, date], float]:
+def mid_months(day: date) -> tuple[tuple[date, date], float]:
     """The mid-months around a day and the weight of the later one, as in PyIRI (whose import takes seconds)."""
     middle = day.replace(day=15)
     other = (middle + timedelta(days=30 if day.day >= 15 else -30)).replace(day=15)

@@ -7,12 +7,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from rstmrf.allocator import give_back_freed_memory
 from rstmrf.background import IriBackground
 from rstmrf.errors import InputError
 from rstmrf.units import EARTH_RADIUS_KM, hours_since, wrap_longitude
 
 COORDS = ("lat_deg", "lon_deg", "alt_km", "time_hours")
 BACKGROUND = ("log10_ne_m3", "d_east_per_km", "d_north_per_km", "d_alt_per_km", "d2_alt_per_km2")
+_BLOCK = 1 << 18  # points held in more than their final form
 
 
 @dataclass(frozen=True)
@@ -83,18 +85,23 @@ class PointSet:
         return PointSet(*tensors, start=self.start)
 
 
-def attach_background(lat, lon, alt_km, hours, iri: IriBackground) -> Float[Tensor, "p 5"]:
-    """IRI at points `[P]` as the columns of BACKGROUND, horizontal derivatives turned to east and north, 1/km."""
-    at = iri.evaluate(lat, lon, alt_km, hours)
-    radius = EARTH_RADIUS_KM + torch.as_tensor(alt_km).to(at.log10_ne_m3.dtype)
-    per_km = 180.0 / (torch.pi * radius)
-    cosine = torch.cos(torch.deg2rad(torch.as_tensor(lat).to(radius.dtype))).clamp(min=1e-3)
+def attach_background(lat, lon, alt_km, hours, iri: IriBackground, first_number: int = 0) -> Float[Tensor, "p 5"]:
+    """IRI at points `[P]` as the columns of BACKGROUND, horizontal derivatives turned to east and north, 1/km.
+
+    Errors call the first point `first_number`.
+    """
+    at = iri.evaluate(lat, lon, alt_km, hours, first_number)
+    per_km = 180.0 / (torch.pi * (EARTH_RADIUS_KM + torch.as_tensor(alt_km).to(iri.dtype)))
+    cosine = torch.cos(torch.deg2rad(torch.as_tensor(lat).to(iri.dtype))).clamp(min=1e-3)
     east, north = at.d_dlon_per_deg * per_km / cosine, at.d_dlat_per_deg * per_km
     return torch.stack([at.log10_ne_m3, east, north, at.d_dalt_per_km, at.d2_dalt2_per_km2], dim=1).float()
 
 
-def prepare_points(observations, iri: IriBackground) -> PointSet:
+def prepare_points(observations, iri: IriBackground, usable=None) -> PointSet:
     """Observations (a Dataset of `point`) as tensors with the IRI background attached, times from IRI's first day.
+
+    Args:
+        usable: which points to keep, a function of their times [h since start] `[P]`; by default all.
 
     Raises:
         InputError: no points, or points outside the days or altitudes of the background.
@@ -102,12 +109,28 @@ def prepare_points(observations, iri: IriBackground) -> PointSet:
     if observations.sizes.get("point", 0) == 0:
         raise InputError("observations: there are no points; give at least one profile within the days of the drivers")
     start = np.datetime64(iri.start.isoformat(), "ns")
-    hours = torch.from_numpy(hours_since(observations["time"].values, start))
-    place = [torch.from_numpy(np.array(observations[name].values, np.float32)) for name in ("lat", "lon", "alt_km")]
-    return PointSet(
-        coords=torch.stack([place[0], wrap_longitude(place[1]), place[2], hours.float()], dim=1),
-        log10_ne_m3=torch.from_numpy(np.array(observations["log10_ne_m3"].values, np.float32)),
-        background=attach_background(*place, hours, iri),
-        profile=torch.from_numpy(np.array(observations["profile"].values, np.int64)),
-        start=start,
-    )
+    time = observations["time"].values
+    chosen = _chosen(time, start, usable)
+
+    def column(name, dtype):  # of millions of points, one that is whole is not copied
+        return torch.from_numpy(np.require(observations[name].values[chosen], dtype, "W"))
+
+    time, lat, lon, alt_km = time[chosen], *(column(name, np.float32) for name in ("lat", "lon", "alt_km"))
+    coords, background = torch.empty(len(time), 4), torch.empty(len(time), 5)
+    for first in range(0, len(time), _BLOCK):
+        here = slice(first, first + _BLOCK)
+        hours = torch.from_numpy(hours_since(time[here], start))
+        coords[here] = torch.stack([lat[here], wrap_longitude(lon[here]), alt_km[here], hours], dim=1)
+        background[here] = attach_background(lat[here], lon[here], alt_km[here], hours, iri, first)
+        give_back_freed_memory()
+    return PointSet(coords, column("log10_ne_m3", np.float32), background, column("profile", np.int32), start)
+
+
+def _chosen(time, start, usable) -> slice | np.ndarray:
+    """The usable among points `[P]`: a slice where they lie together, else a mask."""
+    if usable is None:
+        return slice(None)
+    blocks = (hours_since(time[first : first + _BLOCK], start) for first in range(0, len(time), _BLOCK))
+    mask = np.concatenate([usable(torch.from_numpy(hours).float()).numpy() for hours in blocks])
+    first, n = int(mask.argmax()), int(mask.sum())
+    return slice(first, first + n) if mask[first : first + n].all() else mask

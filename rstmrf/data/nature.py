@@ -102,7 +102,7 @@ def unscaled_columns(background, departures, lat, lon, hours, alt_km) -> Float[n
 def iri_columns(background, lat, lon, hours, alt_km) -> Float[np.ndarray, "n level"]:
     """Log10 of IRI's density [m⁻³] at altitudes `[N, level]`, those outside its range brought to the edge."""
     hours = np.minimum(hours, 24.0 * background.n_days - 1e-3)  # the last map stands at the end of the last day
-    return background.columns(lat, lon, hours, np.clip(alt_km, *ALT_RANGE_KM)).numpy().astype(float)
+    return background.log10_density_columns(lat, lon, np.clip(alt_km, *ALT_RANGE_KM), hours).numpy().astype(float)
 
 
 def fit_scale(unscaled, target_tecu) -> Float[np.ndarray, " n"]:

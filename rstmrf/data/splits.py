@@ -26,8 +26,10 @@ class Split(NamedTuple):
     digest: str
 
     def rows(self, *parts: int) -> np.ndarray:
-        """Numbers of the points in some parts."""
-        return np.flatnonzero(np.isin(self.part, parts))
+        """Numbers of the points in some parts, int32."""
+        chosen = np.zeros(GAP + 1, bool)
+        chosen[list(parts)] = True
+        return np.flatnonzero(chosen[self.part]).astype(np.int32)
 
 
 def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0, gap_hours=0.0, activity=None) -> Split:
@@ -47,17 +49,18 @@ def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0, gap_hou
     Raises:
         InputError: too few blocks, days or profiles to hold any out.
     """
-    hours, profile = np.asarray(hours, float), np.asarray(profile)
+    hours, profile = np.asarray(hours), np.asarray(profile)
     rng = np.random.default_rng(seed)
     if mode == "random":
         draw = rng.random(len(hours))
         part = np.select([draw < 0.15, draw < 0.30], [DEVELOPMENT, TEST_PROFILES], TRAIN)
         return _named(part)
-    numbers, of_point = np.unique(profile, return_inverse=True)
-    first_hour = np.full(len(numbers), np.inf)
+    numbers, of_point = _renumbered(profile)
+    first_hour = np.full(len(numbers), np.inf, hours.dtype)
     np.minimum.at(first_hour, of_point, hours)
     of_days = mode in ("days", "last-days")
     length = 24 if of_days else block_hours
+    first_hour = first_hour.astype(float)
     block = np.floor(first_hour / length).astype(int)
     blocks = np.unique(block)
     if len(blocks) < 5:
@@ -88,7 +91,16 @@ def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0, gap_hou
     missing = [NAMES[i] for i in range(4) if i not in of_profile]
     if missing:
         raise InputError(f"split={mode!r}: {len(numbers)} profiles are too few, none is left for {', '.join(missing)}")
-    return _named(of_profile[of_point])
+    return _named(of_profile.astype(np.int8)[of_point])
+
+
+def _renumbered(profile):
+    """The profiles' numbers in order, and for each point where its own stands among them; without sorting points."""
+    first = profile.min()
+    there = np.zeros(profile.max() - first + 1, bool)
+    there[profile - first] = True
+    place = np.cumsum(there, dtype=np.int32) - 1
+    return np.flatnonzero(there) + first, place[profile - first]
 
 
 class TimeBinSampler(Sampler[list[int]]):
@@ -110,9 +122,9 @@ class TimeBinSampler(Sampler[list[int]]):
     def __init__(
         self, hours, batch_size, *, bin_hours=1, bins_per_batch=1, shuffle=True, seed=0, rank=0, world=1, epoch=0
     ):
-        bins = torch.floor(torch.as_tensor(hours) / bin_hours).long()
-        order = torch.argsort(bins, stable=True)
-        self._bins = torch.split(order, torch.unique_consecutive(bins[order], return_counts=True)[1].tolist())
+        bins = torch.floor(torch.as_tensor(hours) / bin_hours).int()
+        bins, order = torch.sort(bins, stable=True)
+        self._bins = torch.split(order.int(), torch.unique_consecutive(bins, return_counts=True)[1].tolist())
         self.batch_size, self.bins_per_batch = batch_size, bins_per_batch
         self.shuffle, self.seed, self.rank, self.world = shuffle, seed, rank, world
         self.epoch = epoch
@@ -123,7 +135,9 @@ class TimeBinSampler(Sampler[list[int]]):
 
     def __len__(self) -> int:
         """Batches of this epoch on this rank; epochs differ by a few where bins are grouped."""
-        return -(-len(self._batches()) // self.world)
+        groups = self._groups(self._generator())
+        batches = sum(-(-sum(map(len, group)) // self.batch_size) for group in groups)
+        return -(-batches // self.world)
 
     def __iter__(self):
         batches = self._batches()
@@ -131,21 +145,26 @@ class TimeBinSampler(Sampler[list[int]]):
         for i in range(self.rank, n_all, self.world):
             yield batches[i % len(batches)].tolist()
 
+    def _generator(self):
+        return torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+
+    def _drawn(self, items, generator):
+        if not self.shuffle:
+            return list(items)
+        return [items[i] for i in torch.randperm(len(items), generator=generator).tolist()]
+
+    def _groups(self, generator):
+        bins = self._drawn(self._bins, generator)
+        return [bins[first : first + self.bins_per_batch] for first in range(0, len(bins), self.bins_per_batch)]
+
     def _batches(self):
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-
-        def drawn(items):
-            if not self.shuffle:
-                return list(items)
-            return [items[i] for i in torch.randperm(len(items), generator=generator).tolist()]
-
-        bins, batches = drawn(self._bins), []
-        for first in range(0, len(bins), self.bins_per_batch):
-            rows = torch.cat(bins[first : first + self.bins_per_batch])
+        generator, batches = self._generator(), []
+        for group in self._groups(generator):
+            rows = torch.cat(group)
             if self.shuffle:
                 rows = rows[torch.randperm(len(rows), generator=generator)]
             batches += rows.split(self.batch_size)
-        return drawn(batches)
+        return self._drawn(batches, generator)
 
 
 def _named(part) -> Split:

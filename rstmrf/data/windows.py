@@ -120,6 +120,7 @@ class BatchDataset(Dataset):
 
     Args:
         points, processor: where batches come from.
+        rows: the numbers of the points that take part, `[R]`, in whose order they are asked for; by default all.
         longitude_jitter_deg: standard deviation by which data points are moved in longitude and time at fixed local
             time. It says that departures from IRI follow the Sun, and keeps a network from drawing the tracks of one
             orbit; the physics losses stay at the true places.
@@ -132,17 +133,18 @@ class BatchDataset(Dataset):
         points: PointSet,
         processor: SlidingWindowBatchProcessor,
         longitude_jitter_deg: float = 0.0,
+        rows: np.ndarray | None = None,
         collocate: Callable[[PointSet], PointSet] | None = None,
         physics_points: int | None = None,
     ):
-        self.points, self.processor, self.jitter_deg = points, processor, longitude_jitter_deg
+        self.points, self.processor, self.jitter_deg, self.rows = points, processor, longitude_jitter_deg, rows
         self.collocate, self.physics_points = collocate, physics_points
 
     def __len__(self) -> int:
-        return len(self.points)
+        return len(self.points if self.rows is None else self.rows)
 
     def __getitem__(self, chosen) -> Batch:
-        points = self.points.select(chosen)
+        points = self.points.select(chosen if self.rows is None else self.rows[chosen])
         batch = self.processor(points, self.collocate(points) if self.collocate else None)
         if self.physics_points and batch.collocation is None and self.physics_points < len(points):
             few = torch.randperm(len(points))[: self.physics_points]
