@@ -11,10 +11,10 @@ ORDER = [
     ("background",),
     ("data",),
     ("model", "load"),
-    ("losses", "weights"),
+    ("losses", "weights", "checkpoints", "callbacks"),
     ("training",),
     ("predict",),
-    ("planning", "evaluate"),
+    ("planning", "disk", "evaluate"),
     ("cli",),
 ]
 LEAVES = {"metrics", "plots", "memory"}
