@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from benchmarks.literal import LiteralRSTMRF, literal_loss
 from benchmarks.train_step import HOURS, make_batch
@@ -47,9 +48,10 @@ WINDOWS, BATCHES = (4, 100), (512, 1024, 2048)
 LITERAL_CASES = ((2048, 100), (2048, 4), (512, 100))
 
 
-def literal_step(points: int, windows: int):
-    """The literal design's model, optimizer, inputs by name and loss, on random data."""
-    batch, model = make_batch(points, windows), LiteralRSTMRF(duration_hours=HOURS)
+def literal_step(points: int, windows: int, hours: int = 6, factor: int = 4, **sizes):
+    """The literal design's model (of `sizes`), optimizer, inputs by name and loss, on random data."""
+    batch = make_batch(points, windows, hours, 180 // factor + 1, 360 // factor + 1)
+    model = LiteralRSTMRF(duration_hours=HOURS, **sizes)
     inputs = {
         "coords": batch.coords,
         "target_ne": batch.target_ne,
@@ -61,12 +63,28 @@ def literal_step(points: int, windows: int):
     return model, optimizer, inputs, lambda: literal_loss(model, **inputs)
 
 
-def literal_ledger(points: int, windows: int, change=lambda model: None):
-    """The ledger of the literal design's step on fake tensors; `change` may alter the model before."""
+def literal_ledger(points: int, windows: int, change=lambda model: None, **sizes):
+    """The ledger of the literal design's step on fake tensors; `change` may alter the model before.
+
+    `sizes`: `hours`, `factor` (of the maps), and what `LiteralRSTMRF` takes.
+    """
     with memory.fake_tensors():
-        model, optimizer, inputs, forward = literal_step(points, windows)
+        model, optimizer, inputs, forward = literal_step(points, windows, **sizes)
         change(model)
         return memory.ledger(forward, model, optimizer, inputs)
+
+
+def checkpoint_whole(model: LiteralRSTMRF) -> None:
+    """Compute the whole ConvLSTM again in the backward pass, as the document's code for gradient checkpointing does."""
+    forward = model.convlstm.forward
+    model.convlstm.forward = lambda maps: checkpoint(forward, maps, use_reentrant=False)
+
+
+def find(table, **where):
+    """The last row of a ledger whose columns have these values."""
+    for column, value in where.items():
+        table = table[table[column] == value]
+    return table.iloc[-1]
 
 
 def measure_literal_here(points: int, windows: int) -> None:
@@ -111,19 +129,33 @@ def main() -> None:
     """Measure all cases and write `results/memory.json`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--literal", nargs=2, type=int, metavar=("POINTS", "WINDOWS"), help="one measurement")
+    parser.add_argument("--missing", action="store_true", help="keep what is stored; measure only what is not")
     arguments = parser.parse_args()
     if arguments.literal:
         return measure_literal_here(*arguments.literal)
+    stored = json.loads(RESULTS.read_text()) if arguments.missing else []
+    there = {(row["configuration"], row["batch"], row["windows"]): row for row in stored}
     rows, done = [], {}
     for points, windows in LITERAL_CASES:
-        rows.append(literal_row(points, windows))
-    cases = [(n, c | {"batch_size": b}, w) for n, c in CONFIGURATIONS.items() for b in BATCHES for w in WINDOWS]
+        rows.append(there.get(("literal", points, windows)) or literal_row(points, windows))
+    cases = [
+        (name, {"batch_size": batch, **changes}, windows)
+        for name, changes in CONFIGURATIONS.items()
+        for batch in ((changes["batch_size"],) if "batch_size" in changes else BATCHES)
+        for windows in WINDOWS
+    ]
+    cases += [
+        (f"all of them, batch {b}", CONFIGURATIONS["all of them"] | {"batch_size": b}, w)
+        for b in (512, 2048)
+        for w in WINDOWS
+    ]
     cases += [(name, changes, windows) for name, changes in SETTINGS.items() for windows in WINDOWS]
     for name, changes, windows in cases:
         config = RunConfig(**changes)
         key = (config.model_dump_json(exclude={"epochs", "save_best_only", "save_interval"}), windows)
         if key not in done:
-            done[key] = library_row(name, config, windows)
+            old = there.get((name, config.batch_size, windows))
+            done[key] = old or library_row(name, config, windows)
         rows.append(done[key] | {"configuration": name})
         print(*(f"{key} {value}" for key, value in rows[-1].items()), sep="  ", flush=True)
         RESULTS.write_text(json.dumps(rows, indent=1) + "\n")

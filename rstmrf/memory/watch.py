@@ -68,7 +68,7 @@ def ledger(forward, model: nn.Module, optimizer=None, inputs=None) -> pd.DataFra
         for name, value in model.named_parameters():
             if value.grad is not None:
                 watch.enter(value.grad, GRADIENT, watch.owner(name), f"{name}.grad")
-        watch.phase = STATE
+        watch.phase, watch.outside = ACTIVATION, "optimizer"
         if optimizer is not None:
             optimizer.step()
     if optimizer is not None:
@@ -88,7 +88,7 @@ class _Watch(TorchDispatchMode):
     def __init__(self, model: nn.Module):
         super().__init__()
         self.names = {id(module): name or type(model).__name__ for name, module in model.named_modules()}
-        self.root = self.names[id(model)]
+        self.root, self.outside = self.names[id(model)], "loss"  # names for what is in no submodule
         self.rows, self.phase, self.clock = [], ACTIVATION, 0
         self._row_of, self._references = {}, {}  # by the address of the storage, while it lives
         self._stack = []  # (module, graph node within which it was entered)
@@ -145,10 +145,10 @@ class _Watch(TorchDispatchMode):
         node = torch._C._current_autograd_node()
         number = node._sequence_nr() if node is not None else None
         if number is None or (self._stack and self._stack[-1][1] == number):
-            module = self._stack[-1][0] if self._stack else "loss"
+            module = self._stack[-1][0] if self._stack else self.outside
         else:
             place = bisect.bisect_right(self._sequence, number) - 1
-            module = self._module_of[place] if place >= 0 else "loss"
+            module = self._module_of[place] if place >= 0 else self.outside
         latest = torch.autograd._get_sequence_nr() - 1
         if not self._sequence or latest > self._sequence[-1]:
             self._sequence.append(latest)
