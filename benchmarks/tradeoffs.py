@@ -7,11 +7,12 @@ run. Time is that of the training cell, skill that of the hours and profiles tha
 import argparse
 import itertools
 import json
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import nbformat
-import papermill
 
 from rstmrf import planning
 from rstmrf.config import RunConfig
@@ -47,13 +48,12 @@ def run(name: str, changes: dict, seed: int = 0, base: dict = BASE) -> dict:
     parameters = base | changes | {"seed": seed}
     with tempfile.TemporaryDirectory() as folder:
         run_dir, executed = Path(folder, "run"), Path(folder, "train.ipynb")
-        papermill.execute_notebook(
-            ROOT / "notebooks" / "train.ipynb",
-            executed,
-            parameters | {"run_dir": str(run_dir)},
-            progress_bar=False,
-            cwd=ROOT,
-        )
+        source = ROOT / "notebooks" / "train.ipynb"
+        command = [sys.executable, "-m", "papermill", str(source), str(executed), "--cwd", str(ROOT)]
+        command += ["--no-progress-bar", "-y", json.dumps(parameters | {"run_dir": str(run_dir)})]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{name}, seed {seed}: {done.stderr.strip().splitlines()[-1]}")
         metrics = json.loads((run_dir / "metrics.json").read_text())
         config, log = RunConfig.load(run_dir / "config.json"), history(run_dir)
         (training,) = [c for c in nbformat.read(executed, 4).cells if "train(data" in c.source]
