@@ -1,18 +1,16 @@
 """What is measured of this machine and this process: medians, matrix-product rate, memory, bytes saved for backward."""
 
-import contextlib
-import resource
 import statistics
 import time
 import weakref
-from pathlib import Path
 
-import psutil
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-MB = 1e6
+from rstmrf.memory import MB, peak_resident_mb, resident_mb
+
+__all__ = ["flop", "interleaved_seconds", "matrix_product", "peak_resident_mb", "resident_mb", "saved_for_backward_mb"]
 
 
 def interleaved_seconds(steps: dict, repeats: int = 7) -> dict[str, float]:
@@ -78,17 +76,3 @@ class _Handle:
 
     def __init__(self, tensor):
         self.tensor = tensor
-
-
-def resident_mb() -> float:
-    """Resident memory of this process now [MB]."""
-    return psutil.Process().memory_info().rss / MB
-
-
-def peak_resident_mb() -> float:
-    """Highest resident memory of this process so far [MB]; `getrusage` would give the parent's, were that higher."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) * 1024 / MB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB

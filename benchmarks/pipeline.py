@@ -100,7 +100,7 @@ def _train(data, batch_source, batches):
         batch = next(batch_source)
         taken = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
-        total_loss(loss_terms(batch, *model(batch), data.config), data.config).backward()
+        total_loss(loss_terms(batch, model, data.config), data.config).backward()
         optimizer.step()
         taking.append(taken - begun)
         stepping.append(time.perf_counter() - taken)

@@ -153,6 +153,8 @@ class RunConfig(BaseModel):
     # Files
     save_best_only: bool = Field(False, description="keep only the best checkpoint")
     save_interval: int = Field(5, ge=1, description="epochs between periodic checkpoints")
+    save_optimizer: bool = Field(True, description="False: of the checkpoints, only last.ckpt holds its state")
+    compress: Literal["none", "gzip", "zstd"] = Field("none", description="of checkpoints")
 
     def __init__(self, **settings):
         try:

@@ -117,26 +117,26 @@ def direction_terms(batch, direction_field, gradient: Float[Tensor, "p 2"], conf
     of_cell = shares(head_weight(observed)) if supervised else None
     of_point = shares(direction_weight(at.coords, config))
 
-    def terms(group: slice, points, gradient):
+    def terms(group: slice, gradient):
         field = direction_field(batch.unique_tec_map_seq[group]).to(gradient.dtype)
-        coords, window = at.coords[points], at.tec_indices[points] - group.start
-        sampled = sample_direction(field, window, coords[:, 0], coords[:, 1])
+        # Points of other groups count nothing here; chosen by an index, their number would not be known beforehand.
+        window = at.tec_indices - group.start
+        inside = (window >= 0) & (window < len(field))
+        window, lat, lon = window.clamp(0, len(field) - 1), at.coords[:, 0], at.coords[:, 1]
+        sampled = sample_direction(field, window, lat, lon)
         if batch.next_tec_map is not None:  # between two maps the direction is that of both, by the time to each
-            later = tec_gradient(batch.next_tec_map[group], config.direction_mode)
-            later = sample_direction(later, window, coords[:, 0], coords[:, 1])
-            sampled = torch.lerp(sampled, later, (coords[:, 3] % 1.0)[:, None])
-        direction = (of_point[points] * misfit(gradient, sampled, coords, config)).sum()
+            later = sample_direction(tec_gradient(batch.next_tec_map[group], config.direction_mode), window, lat, lon)
+            sampled = torch.lerp(sampled, later, (at.coords[:, 3] % 1.0)[:, None])
+        direction = (of_point * inside * misfit(gradient, sampled, at.coords, config)).sum()
         if not supervised:
             return direction, direction.new_zeros(())
         return direction, (of_cell[group] * (1 - cosine(field, observed[group]))).sum()
 
     size = config.window_group_size or windows
     if size >= windows:
-        direction, head = terms(slice(0, windows), slice(None), gradient)
+        direction, head = terms(slice(0, windows), gradient)
     else:
         groups = [slice(first, first + size) for first in range(0, windows, size)]
-        chosen = [(at.tec_indices >= g.start) & (at.tec_indices < g.stop) for g in groups]
-        groups = [(g, points.nonzero()[:, 0]) for g, points in zip(groups, chosen, strict=True)]
         direction, head = InGroups.apply(terms, groups, supervised, gradient, *direction_field.parameters())
     return {"tec_direction": direction, "head": head} if supervised else {"tec_direction": direction}
 

@@ -132,6 +132,88 @@ def loss_history(history: pd.DataFrame) -> Figure:
     return fig
 
 
+def memory_history(memory: pd.DataFrame) -> Figure:
+    """Memory of a run's process [MB] by training step, from `training.memory_history`."""
+    fig, ax = plt.subplots(figsize=(7, 2.6), layout="constrained")
+    names = {"process_mb": "process, resident", "cuda_mb": "CUDA, allocated"}
+    for column, colour in zip(memory, (MODEL, IRI), strict=False):
+        ax.plot(memory.index, memory[column], ".-", ms=4, color=colour, label=names.get(column, column))
+    ax.set(xlabel="training step", ylabel="memory (MB)", ylim=(0, None))
+    ax.legend(frameon=False)
+    return fig
+
+
+def memory_bars(tables: dict[str, pd.DataFrame], least_mb: float = 0.5) -> Figure:
+    """A stacked bar of memory [MB] for each name: its parts are modules and roles, from `memory.by_module_and_role`.
+
+    A module has a colour, a role a hatch. Parts below `least_mb` are drawn together.
+    """
+    fig, ax = plt.subplots(figsize=(8, 1.4 + 0.8 * len(tables)), layout="constrained")
+    modules = list(dict.fromkeys(m for t in tables.values() for m in t.index if m != "total"))
+    roles = list(dict.fromkeys(r for t in tables.values() for r in t.columns if r != "total"))
+    colours = dict(zip(modules, cm.batlow(np.linspace(0.05, 0.9, len(modules))), strict=True))
+    hatches = dict(zip(roles, ["", "//", "..", "xx", "\\\\", "oo", "--", "++"], strict=False))
+    seen = {}
+    for row, table in enumerate(tables.values()):
+        left = 0.0
+        parts = table.drop(index="total", columns="total").stack()
+        for (module, role), size in parts[parts >= least_mb].items():
+            style = {"color": colours[module], "hatch": hatches[role], "edgecolor": "white", "linewidth": 0.5}
+            seen[f"{module}: {role}"] = ax.barh(row, size, left=left, **style)
+            left += size
+        rest = parts[parts < least_mb].sum()
+        ax.barh(row, rest, left=left, color="0.8")
+        ax.text(left + rest, row, f" {left + rest:,.0f} MB", va="center", fontsize=9)
+    ax.set_yticks(range(len(tables)), tables)
+    ax.invert_yaxis()
+    ax.set(xlabel="memory at the peak of a step (MB)")
+    ax.margins(x=0.12)
+    fig.legend(seen.values(), seen, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    return fig
+
+
+def disk_bars(table: pd.DataFrame) -> Figure:
+    """A stacked bar of disk use [MB] for each column; its parts are the rows, kinds of file."""
+    fig, ax = plt.subplots(figsize=(8, 0.9 + 0.6 * table.shape[1]), layout="constrained")
+    left = np.zeros(table.shape[1])
+    for (kind, sizes), colour in zip(table.iterrows(), cm.batlow(np.linspace(0.05, 0.9, len(table))), strict=True):
+        ax.barh(list(table), sizes, left=left, color=colour, edgecolor="white", label=kind)
+        left += sizes.to_numpy()
+    ax.invert_yaxis()
+    ax.set(xlabel="disk (MB)")
+    fig.legend(frameon=False, fontsize=8, loc="outside right center")
+    return fig
+
+
+def pareto(runs: pd.DataFrame) -> Figure:
+    """Memory against skill of configurations, seeds as dots, their mean ringed; larger marks take longer.
+
+    `runs` has columns `configuration`, `tensors_mb`, `skill`, `seconds_per_epoch`, a row for each seed.
+    """
+    fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
+    names = list(dict.fromkeys(runs["configuration"]))
+    for name, colour in zip(names, cm.batlow(np.linspace(0.02, 0.92, len(names))), strict=True):
+        seeds = runs[runs["configuration"] == name]
+        size = 260 * seeds["seconds_per_epoch"].mean() / runs["seconds_per_epoch"].max()
+        ax.plot(seeds["tensors_mb"], 100 * seeds["skill"], ".", color=colour, ms=5)
+        middle = seeds["tensors_mb"].mean(), 100 * seeds["skill"].mean()
+        ax.scatter(*middle, s=size, facecolor="none", edgecolor=colour, linewidth=1.8, label=name)
+    ax.axhline(0, color="0.6", lw=0.8)
+    ax.set(xlabel="memory of a step's tensors at their peak (MB)", ylabel="RMSE below IRI's (%)", xlim=(0, None))
+    fig.legend(frameon=False, fontsize=8, loc="outside right center", title="ring: seconds an epoch", title_fontsize=8)
+    return fig
+
+
+def direction_error(table: pd.DataFrame) -> Figure:
+    """Mean angle [deg] to the true direction against the step of the maps [deg]; a line for each column."""
+    fig, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
+    for name, colour in zip(table, cm.batlow(np.linspace(0.1, 0.8, table.shape[1])), strict=True):
+        ax.plot(table.index, table[name], "o-", color=colour, label=name)
+    ax.set(xlabel="step of the maps (degrees)", ylabel="mean angle to the true direction (degrees)", ylim=(0, None))
+    ax.legend(frameon=False, title="scale of the structure")
+    return fig
+
+
 def rmse_bars(table: pd.DataFrame) -> Figure:
     """RMSE [dex] by altitude band of each contender, from `metrics.rmse_by_altitude`."""
     fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")

@@ -22,6 +22,8 @@ from torch.utils.data import DataLoader
 
 from rstmrf.allocator import keep_freed_memory
 from rstmrf.background import IriBackground
+from rstmrf.callbacks import MEMORY_COLUMNS, MemoryLog
+from rstmrf.checkpoints import LAST, CheckpointFiles, read_checkpoint
 from rstmrf.config import RunConfig
 from rstmrf.data.batch import PointSet, prepare_points
 from rstmrf.data.collocation import collocator
@@ -193,7 +195,7 @@ def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = Fals
     L.seed_everything(config.seed, verbose=False)
     module = TrainingModule(config, data.duration_hours)
     best, callbacks = _callbacks(config, run_dir, progress)
-    last = run_dir / "checkpoints" / "last.ckpt"
+    last = run_dir / "checkpoints" / LAST
     log, earlier = run_dir / "metrics.csv", None
     if resume:
         _check_resumable(last, run_dir, config)
@@ -204,6 +206,7 @@ def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = Fals
         trainer = L.Trainer(
             max_epochs=config.epochs,
             callbacks=callbacks,
+            plugins=[CheckpointFiles(config.compress, config.save_optimizer)],
             logger=CSVLogger(run_dir.parent, name=run_dir.name, version=""),
             gradient_clip_val=config.gradient_clip,
             precision=_precision(config),
@@ -217,21 +220,33 @@ def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = Fals
         trainer.fit(module, data, ckpt_path=last if resume else None, weights_only=True)
     if earlier is not None and trainer.is_global_zero:  # Lightning's log begins anew
         pd.concat([earlier, *([pd.read_csv(log)] if log.exists() else [])]).to_csv(log, index=False)
-    state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
-    module.load_state_dict(state)
+    module.load_state_dict(read_checkpoint(best.best_model_path)["state_dict"])
     return module.model.eval().cpu()
 
 
 def history(run_dir) -> pd.DataFrame:
     """One row an epoch: the loss terms and `dev_rmse_dex`, from the run's `metrics.csv`."""
     log = pd.read_csv(Path(run_dir) / "metrics.csv")
-    return log.dropna(subset=["epoch"]).groupby("epoch").first().drop(columns="step", errors="ignore")
+    rows = log.dropna(subset=["epoch"]).groupby("epoch").first()
+    return rows.drop(columns=["step", *MEMORY_COLUMNS], errors="ignore")
+
+
+def memory_history(run_dir) -> pd.DataFrame:
+    """Memory of the process [MB] by training step, `process_mb` and on a GPU `cuda_mb`, from `metrics.csv`."""
+    log = pd.read_csv(Path(run_dir) / "metrics.csv")
+    noted = log.reindex(columns=["step", *MEMORY_COLUMNS]).dropna(subset=["process_mb"])
+    return noted.set_index("step").dropna(axis="columns", how="all")
 
 
 def _callbacks(config, run_dir, progress):
     folder = run_dir / "checkpoints"
     best = ModelCheckpoint(folder, "best-{epoch:03d}", monitor="dev_rmse_dex")
-    callbacks = [best, EarlyStopping("dev_rmse_dex", patience=config.patience), LearningRateMonitor("epoch")]
+    callbacks = [
+        best,
+        EarlyStopping("dev_rmse_dex", patience=config.patience),
+        LearningRateMonitor("epoch"),
+        MemoryLog(),
+    ]
     if not config.save_best_only:
         every = config.save_interval
         callbacks.append(ModelCheckpoint(folder, "{epoch:03d}", every_n_epochs=every, save_top_k=-1))

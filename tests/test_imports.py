@@ -11,11 +11,11 @@ ORDER = [
     ("background",),
     ("data",),
     ("model", "load"),
-    ("losses", "weights"),
+    ("losses", "weights", "checkpoints", "callbacks"),
     ("training",),
     ("predict",),
     ("baselines", "directions", "uncertainty"),
-    ("planning", "evaluate"),
+    ("planning", "disk", "evaluate"),
     ("cli",),
 ]
 LEAVES = {"metrics", "plots", "memory"}
@@ -42,7 +42,7 @@ def test_imports_flow_one_way():
 def test_leaves_know_no_model():
     for leaf in LEAVES:
         for path in [*ROOT.glob(f"{leaf}.py"), *ROOT.glob(f"{leaf}/*.py")]:
-            assert _imports(path) <= {"errors", "units", leaf}, f"{path.name} imports {_imports(path)}"
+            assert _imports(path) - {leaf} <= {"errors", "units"}, f"{path.name} imports {_imports(path)}"
 
 
 def test_at_most_fifteen_public_names():

@@ -132,3 +132,20 @@ def test_world_axes_draw_the_coasts_offline(tmp_path, monkeypatch):
     figure.canvas.draw()
     coasts = [artist for artist in figure.axes[0].get_children() if type(artist).__name__ == "FeatureArtist"]
     assert len(coasts) == 1 and not list(tmp_path.rglob("*.shp"))
+
+
+def test_memory_figures_have_units_and_all_parts():
+    rng = np.random.default_rng(0)
+    log = pd.DataFrame({"process_mb": [400.0, 500.0]}, index=[1, 11])
+    assert "MB" in plots.memory_history(log).axes[0].get_ylabel()
+    sums = pd.DataFrame({"parameter": [1.0, 2.0, 3.0], "gradient": [4.0, 5.0, 9.0]}, index=["a", "b", "total"])
+    sums["total"] = sums.sum(axis=1)
+    bars = plots.memory_bars({"one": sums, "two": sums})
+    assert "MB" in bars.axes[0].get_xlabel() and len(bars.legends[0].get_texts()) == 4
+    disk = plots.disk_bars(pd.DataFrame({"x": [1.0, 2.0]}, index=["log", "weights"]))
+    assert disk.axes[0].get_xlim()[1] >= 3 and "MB" in disk.axes[0].get_xlabel()
+    runs = pd.DataFrame({"configuration": ["a", "a", "b"], "tensors_mb": [1, 1, 2], "skill": rng.random(3)})
+    figure = plots.pareto(runs.assign(seconds_per_epoch=[1.0, 2.0, 3.0]))
+    assert "MB" in figure.axes[0].get_xlabel() and len(figure.legends[0].get_texts()) == 2
+    angles = plots.direction_error(pd.DataFrame({"500 km": [1.0, 2.0]}, index=[1, 2]))
+    assert "degrees" in angles.axes[0].get_ylabel()

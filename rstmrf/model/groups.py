@@ -12,7 +12,7 @@ _FLOAT16_SCALE = 2.0**16  # half precision would lose what the loss scaler canno
 
 
 class InGroups(torch.autograd.Function):
-    """Two terms, summed over groups: `terms(group, points, gradient) -> (direction, head)`.
+    """Two terms, summed over groups: `terms(group, gradient) -> (direction, head)`.
 
     The parameters learn from one of the two, head where it is `supervised`, else direction; `gradient` from direction.
     """
@@ -23,16 +23,16 @@ class InGroups(torch.autograd.Function):
         of_gradient = torch.zeros_like(gradient)
         of_parameters = [torch.zeros_like(p) for p in parameters]
         totals = gradient.new_zeros(2)
-        for group, points in groups:
+        for group in groups:
             with torch.set_grad_enabled(wanted):
-                own = gradient[points].detach().requires_grad_(wanted)
-                direction, head = terms(group, points, own)
+                own = gradient.detach().requires_grad_(wanted)
+                direction, head = terms(group, own)
                 scaled = scale * (direction + head)
             totals += torch.stack([direction.detach(), head.detach()])
             if not wanted:
                 continue
             found = torch.autograd.grad(scaled, [own, *parameters], allow_unused=True)
-            of_gradient[points] = found[0] / scale
+            of_gradient.add_(found[0], alpha=1 / scale)
             for total, part in zip(of_parameters, found[1:], strict=True):
                 if part is not None:
                     total.add_(part, alpha=1 / scale)
