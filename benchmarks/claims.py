@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from pathlib import Path
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
@@ -17,7 +18,7 @@ def glued(*names: str) -> dict:
                 key = output.get("metadata", {}).get("scrapbook", {}).get("name")
                 if key:
                     texts = [text for mime, text in output["data"].items() if mime.endswith("text/plain")]
-                    found[key] = ast.literal_eval("".join(texts[0]))
+                    found[key] = ast.literal_eval(re.sub(r"np\.\w+\((.*)\)", r"\1", "".join(texts[0])))
     return found
 
 
