@@ -20,14 +20,14 @@ def test_prediction_agrees_with_a_process(small):
     measured = planning.measure_peak(config, 40)
     predicted = planning.predict_peak(config, 40)
     assert abs(predicted - measured.peak_mb) < max(30, 0.15 * measured.peak_mb), (predicted, measured)
-    assert predicted > 50 and measured.base_mb > 100
+    assert predicted > 20 and measured.base_mb > 100
 
 
 def test_prediction_knows_each_setting(small):
     at = planning.predict_peak(small, 50)
     for changes in ({"batch_size": 4096}, {"seq_len": 12}, {"tec_feat_dim": 16}, {"tec_downsample_factor": 6}):
         assert planning.predict_peak(small.changed(**changes), 50) > at, changes
-    assert planning.predict_peak(small.changed(window_group_size=1), 50) < at
+    assert planning.predict_peak(small.changed(window_group_size=None), 50) > at
 
 
 def test_windows_are_the_most_a_batch_may_have_unless_given(small):
