@@ -30,6 +30,7 @@ from rstmrf.data.windows import BatchDataset, SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
 from rstmrf.losses import loss_terms, total_loss
 from rstmrf.model.rstmrf import RSTMRF
+from rstmrf.ranks import shared_terms
 
 EVALUATION_BATCH = 8192
 
@@ -96,11 +97,10 @@ class RunData(L.LightningDataModule):
             bin_hours=c.bin_hours,
             bins_per_batch=c.bins_per_batch,
             seed=c.seed,
-            rank=rank,
-            world=world,
             epoch=epoch,
         )
-        dataset = BatchDataset(self.points, self.processor, c.longitude_jitter_deg, rows)
+        # Every process draws the same batches and takes its part of each: a step is the same on any number of them.
+        dataset = BatchDataset(self.points, self.processor, c.longitude_jitter_deg, rows, rank, world)
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
@@ -119,9 +119,13 @@ class TrainingModule(L.LightningModule):
         super().__init__()
         self.config = config
         self.model = RSTMRF(config, duration_hours)
+        self._random_state = torch.get_rng_state()
+
+    def on_fit_start(self):
+        torch.set_rng_state(self._random_state)  # with several processes Lightning has begun the draw anew
 
     def training_step(self, batch, batch_index):
-        terms = loss_terms(batch, *self.model(batch), self.config)
+        terms = shared_terms(loss_terms(batch, *self.model(batch), self.config), batch, self.config)
         total = total_loss(terms, self.config)
         logged = {f"train_{name}": value for name, value in {**terms, "total": total}.items()}
         self.log_dict(logged, on_step=False, on_epoch=True, batch_size=len(batch.target_ne), sync_dist=True)

@@ -11,7 +11,7 @@ ORDER = [
     ("background",),
     ("data",),
     ("model", "load"),
-    ("losses", "weights"),
+    ("losses", "weights", "ranks"),
     ("training",),
     ("predict",),
     ("planning", "evaluate"),

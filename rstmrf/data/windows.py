@@ -91,6 +91,7 @@ class BatchDataset(Dataset):
         longitude_jitter_deg: standard deviation by which data points are moved in longitude and time at fixed local
             time. It says that departures from IRI follow the Sun, and keeps a network from drawing the tracks of one
             orbit; the physics losses stay at the true places.
+        rank, world: this process and how many there are; each holds a part of every batch.
     """
 
     def __init__(
@@ -99,20 +100,40 @@ class BatchDataset(Dataset):
         processor: SlidingWindowBatchProcessor,
         longitude_jitter_deg: float = 0.0,
         rows: np.ndarray | None = None,
+        rank: int = 0,
+        world: int = 1,
     ):
         self.points, self.processor, self.jitter_deg, self.rows = points, processor, longitude_jitter_deg, rows
+        self.rank, self.world = rank, world
 
     def __len__(self) -> int:
         return len(self.points if self.rows is None else self.rows)
 
     def __getitem__(self, chosen) -> Batch:
-        batch = self.processor(self.points.select(chosen if self.rows is None else self.rows[chosen]))
-        if not self.jitter_deg:
+        rows = torch.as_tensor(chosen if self.rows is None else self.rows[chosen])
+        eastward = self.jitter_deg * torch.randn(len(rows)) if self.jitter_deg else None
+        if self.world > 1:
+            own, holders = self._part(rows)
+            batch = self.processor(self.points.select(rows[own]))
+            # A window that several processes hold must weigh in all of them together what it weighs in one.
+            batch = replace(batch, target_tec_map=batch.target_tec_map / holders[:, None, None, None])
+        else:
+            own, batch = slice(None), self.processor(self.points.select(rows))
+        if eastward is None:
             return batch
-        eastward = self.jitter_deg * torch.randn(len(batch.coords))
+        eastward = eastward[own]
         lat, lon, alt_km, hours = batch.coords.unbind(1)
         moved = torch.stack([lat, wrap_longitude(lon + eastward), alt_km, hours - eastward / 15.0], dim=1)
         return replace(batch, coords=moved, collocation=batch.physics)
+
+    def _part(self, rows):
+        """Which points of a batch are this process's, neighbours in time, and how many processes hold each window."""
+        windows, window = torch.unique(self.processor.window_hour(self.points.coords[rows, 3]), return_inverse=True)
+        parts = torch.argsort(window, stable=True).tensor_split(self.world)
+        if not len(parts[-1]):  # fewer points than processes: all of them hold all
+            parts = [torch.arange(len(rows))] * self.world
+        held = torch.stack([torch.bincount(window[part], minlength=len(windows)) > 0 for part in parts])
+        return parts[self.rank], held.sum(0)[held[self.rank]].float()
 
 
 def _common_hours(maps, indices):
