@@ -33,6 +33,7 @@ from rstmrf.data.windows import BatchDataset, SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
 from rstmrf.losses import loss_terms, total_loss
 from rstmrf.model.rstmrf import RSTMRF
+from rstmrf.ranks import shared_terms
 
 EVALUATION_BATCH = 8192
 
@@ -113,15 +114,19 @@ class RunData(L.LightningDataModule):
             bin_hours=c.bin_hours,
             bins_per_batch=c.bins_per_batch,
             seed=c.seed,
-            rank=rank,
-            world=world,
             epoch=epoch,
         )
+        if c.collocation_points and world > 1:
+            raise InputError(
+                f"collocation_points={c.collocation_points} with {world} processes: collocation takes one process; "
+                "use physics_points, or devices=1"
+            )
         if c.collocation_points and self._collocate is None:
             hours = self.points.coords[rows, 3]
             self._collocate = collocator(c, self.processor, self.iri, hours, self.last_hour)
+        # Every process draws the same batches and takes its part of each: a step is the same on any number of them.
         dataset = BatchDataset(
-            self.points, self.processor, c.longitude_jitter_deg, rows, self._collocate, c.physics_points
+            self.points, self.processor, c.longitude_jitter_deg, rows, self._collocate, c.physics_points, rank, world
         )
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
@@ -141,9 +146,13 @@ class TrainingModule(L.LightningModule):
         super().__init__()
         self.config = config
         self.model = RSTMRF(config, duration_hours)
+        self._random_state = torch.get_rng_state()
+
+    def on_fit_start(self):
+        torch.set_rng_state(self._random_state)  # with several processes Lightning has begun the draw anew
 
     def training_step(self, batch, batch_index):
-        terms = loss_terms(batch, self.model, self.config)
+        terms = shared_terms(loss_terms(batch, self.model, self.config), batch, self.config)
         if "sigma" in terms and self.current_epoch < self.config.sigma_warmup_epochs:
             terms["sigma"] = 0.0 * terms["sigma"]  # the first errors are not what is to be learned
         total = total_loss(terms, self.config)

@@ -12,6 +12,7 @@ ORDER = [
     ("data",),
     ("model", "load"),
     ("losses", "weights", "checkpoints", "callbacks"),
+    ("ranks",),
     ("training",),
     ("predict",),
     ("baselines", "directions", "uncertainty"),

@@ -82,10 +82,11 @@ class IriBackground:
 
         def at(day, lat, lon, any_alt_km, hours, own_alt_km=alt_km):
             layers = profile.Layers(*(x[:, None] for x in self._layers_at(day, lat, lon, hours)))
-            return profile.log10_density(layers, own_alt_km).T
+            return (profile.log10_density(layers, own_alt_km),)
 
         places = (lat, lon, np.full(np.shape(lat), 300.0), hours)
-        return self._at_points(at, alt_km.shape[-1], places, extra=(alt_km,) if differ else ()).T
+        extra = (alt_km,) if differ else ()
+        return self._at_points(at, 1, places, levels=alt_km.shape[-1], extra=extra)[0]
 
     def evaluate(self, lat, lon, alt_km, hours, first_number: int = 0) -> BackgroundPoints:
         """Value and derivatives of log10 density.
@@ -109,14 +110,18 @@ class IriBackground:
 
         return tuple(self._at_points(at, 2, (lat, lon, np.full(np.shape(lat), 300.0), hours)))
 
-    def _at_points(self, function, members: int, points, first_number=0, extra=()) -> Float[Tensor, "members n"]:
+    def _at_points(
+        self, function, members: int, points, first_number=0, levels=None, extra=()
+    ) -> Float[Tensor, "members n *z"]:
         """A function of a day's number and lat, lon, alt_km, hours and what is `extra`, in chunks on all threads.
 
         A chunk holds points of one day, whatever their order: the maps that it reads stay in cache. Each thread has
-        chunks of its own; sharing one between threads would make them wait for each other at every operation.
+        chunks of its own; sharing one between threads would make them wait for each other at every operation. With
+        `levels` the function gives so many values a point.
         """
         points = [(x if isinstance(x, Tensor) else torch.from_numpy(np.array(x))).detach().reshape(-1) for x in points]
-        out = torch.empty(members, len(points[0]), dtype=self.dtype)
+        out = torch.empty(members, len(points[0]), *([levels] if levels else []), dtype=self.dtype)
+        chunk = max(1, _CHUNK // (levels or 1))
 
         @torch.no_grad()
         def fill(piece):
@@ -128,7 +133,7 @@ class IriBackground:
         for first in range(0, len(points[0]), _BLOCK):
             block = self._checked([x[first : first + _BLOCK] for x in points], first_number + first)
             further = [x[first : first + _BLOCK] for x in extra]
-            in_threads(fill, _pieces(block[3]))
+            in_threads(fill, _pieces(block[3], chunk))
         return out
 
     def _checked(self, points, first: int) -> list[Float[Tensor, " n"]]:
@@ -214,12 +219,12 @@ def _summed(table, fours, by_time, by_row):
     return at.view(-1, 2 * FOUR, len(maps.PARAMETERS))
 
 
-def _pieces(hours) -> list[tuple[int, Tensor]]:
+def _pieces(hours, chunk) -> list[tuple[int, Tensor]]:
     """Points `[N]` by day, in even chunks: the day's number and the points' numbers."""
     day = (hours / 24.0).to(torch.int16).numpy()
     order = torch.from_numpy(np.argsort(day, kind="stable"))
     of_days = order.split(np.bincount(day).tolist())
-    return [(d, r) for d, rows in enumerate(of_days) if len(rows) for r in rows.chunk(-(-len(rows) // _CHUNK))]
+    return [(d, r) for d, rows in enumerate(of_days) if len(rows) for r in rows.chunk(-(-len(rows) // chunk))]
 
 
 def _taps(position, dtype):

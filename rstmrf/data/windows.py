@@ -126,6 +126,7 @@ class BatchDataset(Dataset):
             orbit; the physics losses stay at the true places.
         collocate: from the points of a batch to its collocation points; None: physics losses at the observations.
         physics_points: how many of the observations, drawn anew each step; None: all of them.
+        rank, world: this process and how many there are; each holds a part of every batch.
     """
 
     def __init__(
@@ -136,25 +137,45 @@ class BatchDataset(Dataset):
         rows: np.ndarray | None = None,
         collocate: Callable[[PointSet], PointSet] | None = None,
         physics_points: int | None = None,
+        rank: int = 0,
+        world: int = 1,
     ):
         self.points, self.processor, self.jitter_deg, self.rows = points, processor, longitude_jitter_deg, rows
         self.collocate, self.physics_points = collocate, physics_points
+        self.rank, self.world = rank, world
 
     def __len__(self) -> int:
         return len(self.points if self.rows is None else self.rows)
 
     def __getitem__(self, chosen) -> Batch:
-        points = self.points.select(chosen if self.rows is None else self.rows[chosen])
-        batch = self.processor(points, self.collocate(points) if self.collocate else None)
-        if self.physics_points and batch.collocation is None and self.physics_points < len(points):
-            few = torch.randperm(len(points))[: self.physics_points]
+        rows = torch.as_tensor(chosen if self.rows is None else self.rows[chosen])
+        eastward = self.jitter_deg * torch.randn(len(rows)) if self.jitter_deg else None
+        if self.world > 1:
+            own, holders = self._part(rows)
+            batch = self.processor(self.points.select(rows[own]))
+            # A window that several processes hold must weigh in all of them together what it weighs in one.
+            batch = replace(batch, target_tec_map=batch.target_tec_map / holders[:, None, None, None])
+        else:
+            own, points = slice(None), self.points.select(rows)
+            batch = self.processor(points, self.collocate(points) if self.collocate else None)
+        if self.physics_points and batch.collocation is None and self.physics_points < len(batch.coords):
+            few = torch.randperm(len(batch.coords))[: self.physics_points]
             batch = replace(batch, collocation=Points(*(x[few] for x in vars(batch.physics).values())))
-        if not self.jitter_deg:
+        if eastward is None:
             return batch
-        eastward = self.jitter_deg * torch.randn(len(batch.coords))
+        eastward = eastward[own]
         lat, lon, alt_km, hours = batch.coords.unbind(1)
         moved = torch.stack([lat, wrap_longitude(lon + eastward), alt_km, hours - eastward / 15.0], dim=1)
         return replace(batch, coords=moved, collocation=batch.physics)
+
+    def _part(self, rows):
+        """Which points of a batch are this process's, neighbours in time, and how many processes hold each window."""
+        windows, window = torch.unique(self.processor.window_hour(self.points.coords[rows, 3]), return_inverse=True)
+        parts = torch.argsort(window, stable=True).tensor_split(self.world)
+        if not len(parts[-1]):  # fewer points than processes: all of them hold all
+            parts = [torch.arange(len(rows))] * self.world
+        held = torch.stack([torch.bincount(window[part], minlength=len(windows)) > 0 for part in parts])
+        return parts[self.rank], held.sum(0)[held[self.rank]].float()
 
 
 def _common_hours(maps, indices):

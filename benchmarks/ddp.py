@@ -1,0 +1,92 @@
+"""Steps of one process and of two that share every batch, one thread each. `python -m benchmarks.ddp`.
+
+Both take the same batches of the packaged sample at the default settings, in turn: one, two, one, two.
+A step is timed from one optimizer step to the next, within Lightning, logging included. The processor's time is given
+beside it: on a machine that others use, processes wait for processors, and then for each other.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+RESULTS = Path(__file__).parent / "results" / "ddp.json"
+WARM_UP = 5
+
+
+def run(folder: Path, steps: int) -> None:
+    """Train some steps of the default settings and write the median seconds of a step; by rank 0."""
+    import lightning as L
+
+    from rstmrf.config import RunConfig
+    from rstmrf.data import sample
+    from rstmrf.training import RunData, TrainingModule
+
+    torch.set_num_threads(1)
+    config = RunConfig(epochs=1)
+    data = RunData(sample.observations(), sample.tec(), sample.indices(), config)
+    L.seed_everything(0, verbose=False)
+    times = []
+
+    class Clock(L.Callback):
+        def on_train_batch_end(self, *given):
+            times.append((time.perf_counter(), time.process_time()))
+
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    options = {"devices": world, "strategy": "ddp"} if world > 1 else {"devices": 1}
+    trainer = L.Trainer(
+        max_steps=WARM_UP + steps,
+        accelerator="cpu",
+        callbacks=[Clock()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        limit_val_batches=0,
+        gradient_clip_val=config.gradient_clip,
+        **options,
+    )
+    trainer.fit(TrainingModule(config, data.duration_hours), data)
+    taken = np.median(np.diff(times[WARM_UP:], axis=0), axis=0)
+    if trainer.is_global_zero:
+        (folder / "seconds.json").write_text(json.dumps(taken.tolist()))
+
+
+def main():
+    """Measure in turn, print and write `results/ddp.json`."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--folder", metavar="FOLDER", help="one run, in this process")
+    arguments = parser.parse_args()
+    if arguments.folder:
+        run(Path(arguments.folder), arguments.steps)
+        return
+    seconds = {1: [], 2: []}
+    for _ in range(arguments.repeats):
+        for processes, taken in seconds.items():
+            with tempfile.TemporaryDirectory() as folder:
+                launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+                command = [sys.executable, *launch, "-m", "benchmarks.ddp", "--folder", folder]
+                command.append(f"--steps={arguments.steps}")
+                subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+                taken.append(json.loads((Path(folder) / "seconds.json").read_text()))
+    row = {"batch": 2048, "threads_each": 1}
+    for kind, number in (("seconds", 0), ("cpu_seconds", 1)):
+        one, two = (float(np.median([t[number] for t in taken])) for taken in seconds.values())
+        row |= {f"{kind}_1": round(one, 4), f"{kind}_2": round(two, 4), f"{kind}_ratio": round(one / two, 2)}
+    print(row)
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(row, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
