@@ -27,7 +27,8 @@ def run(folder: Path, steps: int) -> None:
 
     from rstmrf.config import RunConfig
     from rstmrf.data import sample
-    from rstmrf.training import RunData, TrainingModule
+    from rstmrf.run_data import RunData
+    from rstmrf.training import TrainingModule
 
     torch.set_num_threads(1)
     config = RunConfig(epochs=1)

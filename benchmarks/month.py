@@ -21,7 +21,8 @@ from rstmrf.directions import density_cosines, direction_scores
 from rstmrf.evaluate import validate
 from rstmrf.load import load_inputs
 from rstmrf.metrics import calibration_verdict
-from rstmrf.training import RunData, history, train
+from rstmrf.run_data import RunData
+from rstmrf.training import history, train
 from rstmrf.uncertainty import recalibrate, stated_sigma
 
 RESULTS = Path(__file__).parent / "results" / "month.json"

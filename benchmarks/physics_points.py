@@ -16,7 +16,8 @@ from rstmrf.data import sample
 from rstmrf.data.splits import DEVELOPMENT
 from rstmrf.losses import loss_terms, total_loss
 from rstmrf.predict import Predictor
-from rstmrf.training import RunData, train
+from rstmrf.run_data import RunData
+from rstmrf.training import train
 
 RESULTS = Path(__file__).parent / "results" / "physics_points.json"
 SEEDS, CHOICES = (10, 11, 12), (None, 128, 32)

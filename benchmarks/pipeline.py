@@ -55,7 +55,7 @@ def measure(folder: Path, batches: int) -> dict:
     from rstmrf.config import RunConfig
     from rstmrf.data.batch import attach_background
     from rstmrf.load import load_inputs
-    from rstmrf.training import RunData
+    from rstmrf.run_data import RunData
 
     row, started = {"imported_mb": machine.peak_resident_mb()}, time.perf_counter()
 

@@ -14,7 +14,7 @@ _HOMES = {
     "load_tec": "data.tec",
     "read_observations": "data.observations",
     "read_indices": "data.indices",
-    "RunData": "training",
+    "RunData": "run_data",
     "train": "training",
     "Predictor": "predict",
     "save_model": "weights",

@@ -11,7 +11,7 @@ from rstmrf.losses import cosine
 from rstmrf.model import jets
 from rstmrf.model.direction import POLAR_LIMIT_DEG, grid_latitude, sample_direction, tec_gradient
 from rstmrf.model.rstmrf import WITH_DERIVATIVES
-from rstmrf.training import RunData
+from rstmrf.run_data import RunData
 from rstmrf.units import local_time_hours
 
 ALTITUDES_KM = (120.0, 200.0, 250.0, 300.0, 350.0, 400.0, 500.0)

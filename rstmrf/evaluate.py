@@ -14,7 +14,7 @@ from rstmrf.data.splits import DEVELOPMENT, GAP, NAMES, TEST_PROFILES, TEST_TIME
 from rstmrf.errors import InputError
 from rstmrf.metrics import calibration_table, peak_errors, rmse, rmse_by_altitude, score_table, skill, strata_of
 from rstmrf.predict import Predictor
-from rstmrf.training import RunData
+from rstmrf.run_data import RunData
 from rstmrf.units import local_time_hours
 
 PARTS = dict(zip(NAMES[1:], (DEVELOPMENT, TEST_PROFILES, TEST_TIMES), strict=True))

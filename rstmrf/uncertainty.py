@@ -13,7 +13,8 @@ from rstmrf.errors import InputError
 from rstmrf.metrics import recalibration_factor
 from rstmrf.model.rstmrf import RSTMRF
 from rstmrf.predict import Predictor
-from rstmrf.training import RunData, train
+from rstmrf.run_data import RunData
+from rstmrf.training import train
 
 _CHUNK = 16384
 

@@ -9,7 +9,8 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # Before any of these is imported. The readers stay out: they refuse a user's wrong types with sentences of their own.
-SHAPES_CHECKED = ["background", "model", "losses", "training", "predict", "data.batch", "data.windows", "data.splits"]
+SHAPES_CHECKED = ["background", "model", "losses", "run_data", "training", "predict"]
+SHAPES_CHECKED += ["data.batch", "data.windows", "data.splits"]
 install_import_hook([f"rstmrf.{name}" for name in SHAPES_CHECKED], "beartype.beartype")
 matplotlib.use("agg")  # not in the environment: kernels of notebooks under test would inherit it
 settings.register_profile("rstmrf", deadline=None, derandomize=True)
@@ -89,7 +90,7 @@ def tiny_config():
 @pytest.fixture(scope="session")
 def tiny_data(thin_observations, sample_tec, sample_indices, tiny_config):
     """A run's data from an eighth of the sample."""
-    from rstmrf.training import RunData
+    from rstmrf.run_data import RunData
 
     return RunData(thin_observations, sample_tec, sample_indices, tiny_config)
 

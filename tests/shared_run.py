@@ -9,7 +9,8 @@ import torch
 
 from rstmrf.config import RunConfig
 from rstmrf.data import sample
-from rstmrf.training import RunData, TrainingModule, train
+from rstmrf.run_data import RunData
+from rstmrf.training import TrainingModule, train
 
 SMALL = {
     "batch_size": 128,

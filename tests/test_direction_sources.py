@@ -9,7 +9,8 @@ from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.losses import cosine, loss_terms
 from rstmrf.model.direction import tec_gradient
 from rstmrf.model.rstmrf import RSTMRF
-from rstmrf.training import RunData, train
+from rstmrf.run_data import RunData
+from rstmrf.training import train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -24,7 +24,7 @@ def test_the_map_itself_agrees_and_other_hours_do_not(observed_source, tiny_data
 
 
 def test_an_older_map_agrees_less(observed_source, thin_observations, sample_tec, sample_indices, tiny_config):
-    from rstmrf.training import RunData
+    from rstmrf.run_data import RunData
 
     agreement = []
     for lead in (1, 3, 6):

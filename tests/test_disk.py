@@ -6,7 +6,8 @@ import torch
 from rstmrf import disk
 from rstmrf.config import RunConfig
 from rstmrf.model.rstmrf import RSTMRF
-from rstmrf.training import RunData, memory_history, train
+from rstmrf.run_data import RunData
+from rstmrf.training import memory_history, train
 from rstmrf.weights import save_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")

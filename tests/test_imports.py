@@ -12,7 +12,7 @@ ORDER = [
     ("data",),
     ("model", "load"),
     ("losses", "weights", "checkpoints", "callbacks"),
-    ("ranks",),
+    ("ranks", "run_data"),
     ("training",),
     ("predict",),
     ("baselines", "directions", "uncertainty"),

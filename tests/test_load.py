@@ -67,7 +67,7 @@ def test_own_indices_are_read_for_the_days_of_the_run(loaded, sample_indices):
 
 
 def test_own_files_make_the_same_run(loaded, whole_profiles, sample_tec, sample_indices, tiny_config):
-    from rstmrf.training import RunData
+    from rstmrf.run_data import RunData
 
     ours, sample = RunData(*loaded, tiny_config), RunData(whole_profiles, sample_tec, sample_indices, tiny_config)
     assert len(ours.points) == len(sample.points) and ours.left_out == sample.left_out

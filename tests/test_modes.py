@@ -11,7 +11,7 @@ from rstmrf.data.splits import TEST_TIMES
 from rstmrf.errors import InputError
 from rstmrf.losses import loss_terms
 from rstmrf.model.rstmrf import RSTMRF
-from rstmrf.training import RunData
+from rstmrf.run_data import RunData
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

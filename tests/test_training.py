@@ -13,7 +13,8 @@ from rstmrf.evaluate import MeanResidualTable, evaluate
 from rstmrf.losses import loss_terms, total_loss
 from rstmrf.metrics import rmse
 from rstmrf.model.rstmrf import RSTMRF
-from rstmrf.training import RunData, history, train
+from rstmrf.run_data import RunData
+from rstmrf.training import history, train
 
 TERMS = ["train_data", "train_chapman", "train_tec_direction", "train_head", "train_total"]
 

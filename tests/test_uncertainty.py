@@ -9,7 +9,8 @@ from rstmrf.errors import InputError
 from rstmrf.losses import loss_terms, sigma_loss
 from rstmrf.metrics import calibration_table, calibration_verdict
 from rstmrf.model.rstmrf import RSTMRF
-from rstmrf.training import RunData, train
+from rstmrf.run_data import RunData
+from rstmrf.training import train
 from rstmrf.uncertainty import Ensemble, recalibrate, stated_sigma
 
 pytestmark = pytest.mark.usefixtures("one_thread")
