@@ -30,7 +30,7 @@ SEEDS = (0, 1, 2)
 BASE = {
     "split": "days",
     "split_seed": 0,
-    "epochs": 16,
+    "epochs": 8,
     "patience": 6,
     "learning_rate": 2e-3,
     "tec_downsample_factor": 6,
