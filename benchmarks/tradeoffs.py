@@ -1,7 +1,9 @@
-"""Memory, speed and skill of configurations: `python -m benchmarks.tradeoffs`, an hour or so on two cores.
+"""Memory, speed and skill of configurations: `python -m benchmarks.tradeoffs`, some fifteen minutes on two cores.
 
 Each run is `notebooks/train.ipynb` under papermill on the packaged sample, so what is compared is what a user would
-run. Time is that of the training cell, skill that of the hours and profiles that were held out.
+run. Skill is that of the hours and profiles that were held out. A smaller batch has fewer epochs, so that all runs make
+about the same number of optimizer steps; `steps` tells how many. No time is stored: a long sweep shares its machine.
+The seconds of a step stand in the results of `python -m benchmarks.memory`.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 
 from rstmrf import planning
 from rstmrf.config import RunConfig
@@ -20,8 +23,10 @@ from rstmrf.training import history, memory_history
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results" / "tradeoffs.json"
-#: the sample's schedule with the default sizes of batch, maps and channels
-BASE = {"preset": "sample", "batch_size": 2048, "tec_downsample_factor": 4, "tec_feat_dim": 16, "epochs": 6}
+#: the sample's schedule, never stopped early, with the default sizes of batch, maps and channels
+BASE = {"preset": "sample", "batch_size": 2048, "tec_downsample_factor": 4, "tec_feat_dim": 16, "patience": 100}
+#: by batch size; the last batch of a group of hours is smaller, so steps of an epoch are not in proportion to 1 / batch
+EPOCHS = {2048: 7, 1024: 4, 512: 2}
 SMALL_MODEL = {"basis_dim": 48, "siren_hidden": 96}
 SMALL_TEC = {"seq_len": 4, "tec_downsample_factor": 6}
 CONFIGURATIONS = {
@@ -40,6 +45,7 @@ ALONE = {
     "siren_hidden 96": {"siren_hidden": 96},
     "use_amp": {"use_amp": True},
     "window_group_size 1": {"window_group_size": 1},
+    "batch_size 1024, as many epochs": {"batch_size": 1024, "epochs": EPOCHS[2048]},
 }
 
 
@@ -56,11 +62,13 @@ def run(name: str, changes: dict, seed: int = 0, base: dict = BASE) -> dict:
             raise RuntimeError(f"{name}, seed {seed}: {done.stderr.strip().splitlines()[-1]}")
         metrics = json.loads((run_dir / "metrics.json").read_text())
         config, log = RunConfig.load(run_dir / "config.json"), history(run_dir)
+        steps = int(pd.read_csv(run_dir / "metrics.csv")["step"].max()) + 1
         (training,) = [c for c in nbformat.read(executed, 4).cells if "train(data" in c.source]
         return {
             "configuration": name,
             "seed": seed,
             "changes": changes,
+            "steps": steps,
             "tensors_mb": round(planning.predict_peak(config), 1),
             "process_mb": float(memory_history(run_dir)["process_mb"].max()),
             "seconds_per_epoch": round(training.metadata["papermill"]["duration"] / len(log), 2),
@@ -72,15 +80,22 @@ def run(name: str, changes: dict, seed: int = 0, base: dict = BASE) -> dict:
 
 
 def main() -> None:
-    """Run the five configurations for each seed, then the single settings; results are written after each run."""
+    """Run the five configurations for each seed, then the single settings; results are written after each run.
+
+    A run that is stored already is not made again.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=BASE["epochs"])
+    parser.add_argument("--seeds", type=int, default=3, help="of the five configurations")
+    parser.add_argument("--alone-seeds", type=int, default=1, help="of the settings changed alone")
     arguments = parser.parse_args()
-    rows = []
-    for group in (CONFIGURATIONS, ALONE):
-        for seed, (name, changes) in itertools.product(range(arguments.seeds), group.items()):
-            rows.append(run(name, changes, seed, BASE | {"epochs": arguments.epochs}))
+    rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    for group, seeds in ((CONFIGURATIONS, arguments.seeds), (ALONE, arguments.alone_seeds)):
+        for seed, (name, changes) in itertools.product(range(seeds), group.items()):
+            changes = {"epochs": EPOCHS[changes.get("batch_size", BASE["batch_size"])], **changes}
+            if any((r["configuration"], r["seed"], r["changes"]) == (name, seed, changes) for r in rows):
+                continue
+            row = run(name, changes, seed)
+            rows.append({key: value for key, value in row.items() if key != "seconds_per_epoch"})
             print(*(f"{key} {value}" for key, value in rows[-1].items()), sep="  ", flush=True)
             RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
 

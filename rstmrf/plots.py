@@ -167,7 +167,7 @@ def memory_bars(tables: dict[str, pd.DataFrame], least_mb: float = 0.5) -> Figur
     ax.set_yticks(range(len(tables)), tables)
     ax.invert_yaxis()
     ax.set(xlabel="memory at the peak of a step (MB)")
-    ax.margins(x=0.12)
+    ax.margins(x=0.16)
     fig.legend(seen.values(), seen, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     return fig
 
