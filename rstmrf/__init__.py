@@ -8,7 +8,7 @@ from importlib import import_module
 _HOMES = {
     "InputError": "errors",
     "RunConfig": "config",
-    "read_parameters": "config",
+    "read_parameters": "parameters",
     "IriBackground": "background",
     "load_inputs": "load",
     "load_tec": "data.tec",

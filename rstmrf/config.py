@@ -1,4 +1,4 @@
-"""One frozen, validated set of settings for a run, its presets, and what a notebook's parameters become."""
+"""One frozen, validated set of settings for a run, and its presets."""
 
 import json
 from pathlib import Path
@@ -203,39 +203,6 @@ class RunConfig(BaseModel):
             return cls(**json.loads(Path(path).read_text()))
         except (OSError, TypeError, ValueError) as error:
             raise InputError(f"{path}: cannot be read as a run's settings ({error})") from None
-
-
-#: Parameters of `notebooks/train.ipynb` that are no settings of the run itself, with what stands for "not given".
-NOTEBOOK_DEFAULTS = {
-    "obs_path": "",
-    "tec_path": "",
-    "drivers_path": "",
-    "start": "",
-    "run_dir": "out/train",
-    "resume": False,
-}
-
-
-def read_parameters(namespace: dict[str, Any]) -> tuple[RunConfig, dict[str, Any]]:
-    """Turn a notebook's parameters, `globals()`, into settings and paths; papermill itself lets wrong ones pass.
-
-    Args:
-        namespace: plain values by name: `preset`, the parameters of `NOTEBOOK_DEFAULTS`, and keys of `RunConfig`
-            (None: the preset's). Modules, functions, classes and IPython's own names are passed over.
-
-    Raises:
-        InputError: a name that is no parameter, or a value that is not accepted.
-    """
-    plain = (str, int, float, bool, list, dict, tuple, type(None))
-    given = {k: v for k, v in namespace.items() if not k.startswith("_") and isinstance(v, plain)}
-    given = {k: v for k, v in given.items() if k not in ("In", "Out")}
-    name = given.pop("preset", "default")
-    others = {key: given.pop(key, default) for key, default in NOTEBOOK_DEFAULTS.items()}
-    for key, value in others.items():
-        if type(value) is not type(NOTEBOOK_DEFAULTS[key]):
-            wanted = "True or False" if key == "resume" else "a path or date as text, or '' for the sample"
-            raise InputError(f"{key}={value!r} is not accepted; give {wanted}")
-    return RunConfig.preset(name, **given), others
 
 
 def _sentence(error: ValidationError) -> str:

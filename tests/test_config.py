@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rstmrf.config import DOCUMENT_MODE, NOTEBOOK_DEFAULTS, PRESETS, RunConfig, read_parameters
+from rstmrf.config import DOCUMENT_MODE, PRESETS, RunConfig
 from rstmrf.errors import InputError
+from rstmrf.parameters import NOTEBOOK_DEFAULTS, read_parameters
 
 CPU_8GB = {
     "batch_size": 512,

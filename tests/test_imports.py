@@ -8,7 +8,7 @@ import rstmrf
 ORDER = [
     ("allocator", "errors", "units", "metrics", "plots", "memory"),
     ("config",),
-    ("background",),
+    ("background", "parameters"),
     ("data",),
     ("model", "load"),
     ("losses", "weights", "checkpoints", "callbacks"),
