@@ -6,7 +6,7 @@ import torch
 
 from rstmrf.data.simulate import SmoothField
 from rstmrf.losses import cosine
-from rstmrf.model.direction import sample_direction, tec_gradient
+from rstmrf.model.direction import sample_maps, tec_gradient
 from rstmrf.units import EARTH_RADIUS_KM
 
 FACTORS = (1, 2, 3, 4, 5, 6, 9, 10)
@@ -37,5 +37,5 @@ def direction_errors(scales_km=SCALES_KM, factors=FACTORS, points: int = 4000, s
 
 def _angle(maps, lat, lon, truth) -> float:
     place = torch.from_numpy(lat).float(), torch.from_numpy(lon).float()
-    sampled = sample_direction(tec_gradient(maps), torch.zeros(len(lat), dtype=torch.long), *place)
+    sampled = sample_maps(tec_gradient(maps), torch.zeros(len(lat), dtype=torch.long), *place)
     return float(torch.rad2deg(torch.arccos(cosine(sampled, truth).clamp(-1, 1))).mean())

@@ -97,7 +97,11 @@ class RunConfig(BaseModel):
     omega_0: float = Field(2.0, gt=0, description="frequency of every SIREN layer; the document: 30")
     omega_alt: float | None = Field(4.0, gt=0, description="first-layer frequency of altitude; null: omega_0")
     coordinate_mode: Literal["unit-vector", "document"] = Field("unit-vector", description="document: lat/90, lon/180")
-    time_mode: Literal["diurnal", "document"] = Field("diurnal", description="document: SIREN of absolute time")
+    time_mode: Literal["diurnal", "elapsed", "document"] = Field(
+        "diurnal", description="diurnal: universal time; elapsed: and days since start; document: absolute time alone"
+    )
+    omega_elapsed: float = Field(10.0, gt=0, description="rad/day; first-layer frequency of the days since start")
+    tec_input: bool = Field(False, description="TEC's value as an input too, which S9 forbids: for comparison alone")
     lstm_layers: int = Field(2, ge=1, description="layers of the space-weather LSTM")
 
     # TEC context
@@ -128,6 +132,7 @@ class RunConfig(BaseModel):
     direction_source: Literal["network", "observed"] = Field(
         "network", description="network: ConvLSTM; observed: gradient of the maps themselves, nothing is learned"
     )
+    direction_hinge: float = Field(1.0, gt=0, le=1, description="cosines above it cost nothing; 1: all cost (metric)")
     direction_peak_km: float = Field(350.0, gt=0, description="km; where the direction weighs most")
     direction_width_km: float = Field(100.0, gt=0, description="km; e-folding half width of that weight")
 
@@ -168,6 +173,11 @@ class RunConfig(BaseModel):
             raise InputError(
                 f"physics_points={self.physics_points} and collocation_points={self.collocation_points}: the physics "
                 "losses are evaluated at some of the observations or at points of their own; leave one of them out"
+            )
+        if self.tec_input and self.longitude_jitter_deg:
+            raise InputError(
+                f"tec_input=True with longitude_jitter_deg={self.longitude_jitter_deg:g}: a moved point has not "
+                "the TEC of its new place; set longitude_jitter_deg=0.0"
             )
         if self.mode == "forecast" and self.split != "last-days":
             raise InputError(f"mode='forecast' with split={self.split!r}: a forecast holds out split='last-days'")

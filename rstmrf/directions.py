@@ -9,7 +9,7 @@ from torch import Tensor
 from rstmrf.data.collocation import CollocationPool
 from rstmrf.losses import cosine
 from rstmrf.model import jets
-from rstmrf.model.direction import POLAR_LIMIT_DEG, grid_latitude, sample_direction, tec_gradient
+from rstmrf.model.direction import POLAR_LIMIT_DEG, grid_latitude, sample_maps, tec_gradient
 from rstmrf.model.rstmrf import WITH_DERIVATIVES
 from rstmrf.run_data import RunData
 from rstmrf.units import local_time_hours
@@ -72,12 +72,12 @@ def density_cosines(
         for chosen in torch.arange(len(points)).split(1 << 14):
             batch = data.processor(points.select(chosen))
             lat, lon = batch.coords[:, 0], batch.coords[:, 1]
-            direction = sample_direction(tec_gradient(batch.target_tec_map), batch.tec_indices, lat, lon)
+            direction = sample_maps(tec_gradient(batch.target_tec_map), batch.tec_indices, lat, lon)
             weights.append(torch.hypot(*direction.unbind(1)) * (lat.abs() <= POLAR_LIMIT_DEG))
             own = batch.background[:, jets.EAST : jets.ALT]
             found["IRI"].append(cosine(own, direction))
             for name, model in models.items():
-                jet = model.residual_field(batch.coords, batch.unique_sw_seq, batch.tec_indices, WITH_DERIVATIVES)
+                jet = model.residual(batch, batch, WITH_DERIVATIVES)
                 found[name].append(cosine(own + jet[jets.EAST : jets.ALT].T, direction))
         strength = torch.cat(weights)
         strong = (strength > strength[strength > 0].median()).float()

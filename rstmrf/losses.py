@@ -12,7 +12,7 @@ from torch import Tensor
 from rstmrf.config import RunConfig
 from rstmrf.model import jets
 from rstmrf.model.coordinates import ALT_HALF_RANGE_KM, metric
-from rstmrf.model.direction import POLAR_LIMIT_DEG, grid_latitude, sample_direction, tec_gradient
+from rstmrf.model.direction import POLAR_LIMIT_DEG, grid_latitude, sample_maps, tec_gradient
 from rstmrf.model.groups import InGroups
 
 
@@ -57,12 +57,18 @@ def direction_weight(coords: Float[Tensor, "b 4"], config: RunConfig) -> Float[T
 
 
 def misfit(gradient, direction, coords, config: RunConfig) -> Float[Tensor, " b"]:
-    """1 − cosine at each point, in the form of `direction_loss`."""
+    """1 − cosine at each point, in the form of `direction_loss`; nothing where it lies above `direction_hinge`."""
     if config.direction_mode == "metric":
-        return 1 - cosine(gradient, direction.detach())
+        return below_hinge(cosine(gradient, direction.detach()), config)
     km_east, km_north = metric(coords[:, 0], coords[:, 2])
     per_degree = torch.stack([gradient[:, 1] * km_north, gradient[:, 0] * km_east], dim=1) * (math.pi / 180)
     return 1 - cosine(per_degree, direction)
+
+
+def below_hinge(cosine: Tensor, config: RunConfig) -> Tensor:
+    """What a cosine costs: its distance to `direction_hinge`, 1 unless set, and nothing above that."""
+    missing = config.direction_hinge - cosine
+    return missing if config.direction_hinge == 1 else missing.clamp(min=0)
 
 
 def head_loss(field: Float[Tensor, "n 2 h w"], target_tec_map: Float[Tensor, "n 1 h w"], mode: str) -> Tensor:
@@ -123,14 +129,14 @@ def direction_terms(batch, direction_field, gradient: Float[Tensor, "p 2"], conf
         window = at.tec_indices - group.start
         inside = (window >= 0) & (window < len(field))
         window, lat, lon = window.clamp(0, len(field) - 1), at.coords[:, 0], at.coords[:, 1]
-        sampled = sample_direction(field, window, lat, lon)
+        sampled = sample_maps(field, window, lat, lon)
         if batch.next_tec_map is not None:  # between two maps the direction is that of both, by the time to each
-            later = sample_direction(tec_gradient(batch.next_tec_map[group], config.direction_mode), window, lat, lon)
+            later = sample_maps(tec_gradient(batch.next_tec_map[group], config.direction_mode), window, lat, lon)
             sampled = torch.lerp(sampled, later, (at.coords[:, 3] % 1.0)[:, None])
         direction = (of_point * inside * misfit(gradient, sampled, at.coords, config)).sum()
         if not supervised:
             return direction, direction.new_zeros(())
-        return direction, (of_cell[group] * (1 - cosine(field, observed[group]))).sum()
+        return direction, (of_cell[group] * below_hinge(cosine(field, observed[group]), config)).sum()
 
     size = config.window_group_size or windows
     if size >= windows:

@@ -40,8 +40,8 @@ class Predictor:
         out = torch.empty(len(coords))
         order = torch.argsort(coords[:, 3], stable=True)
         for rows in order.split(_CHUNK):
-            windows, window = self.processor.unique_windows(coords[rows, 3])
-            out[rows] = self.model.residual_field(coords[rows], self.processor.sw[windows], window)[0]
+            batch = self.processor(PointSet.places(coords[rows], self.processor.start))
+            out[rows] = self.model.residual(batch, batch)[0]
         return out
 
     def at_points(self, lat, lon, alt_km, time) -> tuple[np.ndarray, np.ndarray]:
@@ -65,6 +65,8 @@ class Predictor:
         Equal to `at_points` within rounding, and several times faster: what depends on the place or the time alone is
         computed once. Arguments and errors as there.
         """
+        if self.model.residual_field.sees_tec:
+            return self._points_of_columns(lat, lon, alt_km, time)
         hours = self._hours(time)
         lat, lon, alt_km = (torch.from_numpy(np.atleast_1d(x).astype(np.float32)) for x in (lat, lon, alt_km))
         iri = self.iri.log10_density_columns(lat, lon, alt_km, hours.expand(len(lat)))
@@ -72,6 +74,12 @@ class Predictor:
         field = ColumnField(self.model.residual_field)
         residual = field(lat, wrap_longitude(lon), alt_km, hours.item(), self.processor.sw[windows[0]])
         return iri.numpy(), (iri + residual).numpy()
+
+    def _points_of_columns(self, lat, lon, alt_km, time):
+        lat, lon, alt_km = (np.atleast_1d(x) for x in (lat, lon, alt_km))
+        n = len(alt_km)
+        every = self.at_points(lat.repeat(n), lon.repeat(n), np.tile(alt_km, len(lat)), np.full(len(lat) * n, time))
+        return tuple(found.reshape(len(lat), n) for found in every)
 
     def grid(self, time, lat, lon, alt_km) -> xr.Dataset:
         """Density on a grid, and what is read off its profiles.

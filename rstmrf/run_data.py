@@ -50,7 +50,7 @@ class RunData(L.LightningDataModule):
             tec_downsample_factor=config.tec_downsample_factor,
             lead_hours=config.lead_hours,
             driver_hours=config.driver_hours,
-            next_map=config.direction_source == "observed" and config.lead_hours == 0,
+            next_map=(config.direction_source == "observed" or config.tec_input) and config.lead_hours == 0,
             missing_hours=config.missing_hours,
         )
         if config.shuffle_tec:

@@ -48,6 +48,14 @@ def test_data_loss_is_the_mean_square():
 # Direction (S13)
 
 
+@given(cos=st.floats(-1, 1), hinge=st.floats(0.05, 1.0))
+def test_a_hinge_asks_for_no_more_than_its_cosine(cos, hinge):
+    turned = math.acos(cos)
+    config = RunConfig(direction_hinge=hinge)
+    loss = direction_loss(vector(0.3 + turned, 1e-4), vector(0.3, 1e-3), place(), config).item()
+    assert loss == pytest.approx(max(0.0, hinge - cos), abs=1e-6)
+
+
 @given(angle=angles, length=lengths)
 def test_parallel_costs_nothing_and_opposed_costs_two(angle, length):
     for config, at in ((CONFIG, place()), (DOCUMENT, place(alt=0.0))):

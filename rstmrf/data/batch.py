@@ -75,6 +75,13 @@ class PointSet:
     profile: Int[Tensor, " p"]
     start: np.datetime64  # of `time_hours`
 
+    @classmethod
+    def places(cls, coords: Float[Tensor, "p 4"], start: np.datetime64) -> "PointSet":
+        """Points of which only place and time are known."""
+        n = len(coords)
+        unknown = torch.full((n,), float("nan"))
+        return cls(coords, unknown, unknown[:, None].expand(n, len(BACKGROUND)), torch.full((n,), -1), start)
+
     def __len__(self) -> int:
         return len(self.log10_ne_m3)
 

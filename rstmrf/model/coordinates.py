@@ -10,7 +10,7 @@ from rstmrf.units import EARTH_RADIUS_KM
 
 ALT_CENTRE_KM, ALT_HALF_RANGE_KM = 310.0, 190.0  # 120 to 500 km becomes −1 to 1
 N_SPATIAL = {"document": 5, "unit-vector": 6}
-N_TEMPORAL = {"document": 1, "diurnal": 4}
+N_TEMPORAL = {"document": 1, "diurnal": 4, "elapsed": 5}
 _SMALLEST_COSINE = 0.05  # east is not a direction at the poles
 
 
@@ -53,9 +53,13 @@ def temporal_features(time_hours: Float[Tensor, " b"], mode: str, duration_hours
     """Input of the temporal network.
 
     "document": absolute time from −1 to 1 over the run, which is free on days that were not seen. "diurnal": sines and
-    cosines of universal time, once and twice a day, which every day shares.
+    cosines of universal time, once and twice a day, which every day shares. "elapsed": those and the days since start,
+    by which one day may differ from another.
     """
     if mode == "document":
         return (2 * time_hours / duration_hours - 1)[:, None]
     angle = time_hours * (math.pi / 12)
-    return torch.stack([torch.sin(angle), torch.cos(angle), torch.sin(2 * angle), torch.cos(2 * angle)], dim=1)
+    features = [torch.sin(angle), torch.cos(angle), torch.sin(2 * angle), torch.cos(2 * angle)]
+    if mode == "elapsed":
+        features.append(time_hours / 24)
+    return torch.stack(features, dim=1)

@@ -13,6 +13,7 @@ from rstmrf.units import EARTH_RADIUS_KM, wrap_longitude
 
 TEC_SCALE_TECU = 20.0
 POLAR_LIMIT_DEG = 85.0
+SMALLEST_TECU = 0.5  # below which its logarithm is noise
 
 
 def pad_globe(maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h+2 w+2"]:
@@ -63,9 +64,9 @@ class ObservedDirection(nn.Module):
         return tec_gradient(tec_map_seq[:, -1], self.mode)
 
 
-def sample_direction(
-    field: Float[Tensor, "n 2 h w"], window: Int[Tensor, " b"], lat: Float[Tensor, " b"], lon: Float[Tensor, " b"]
-) -> Float[Tensor, "b 2"]:
+def sample_maps(
+    field: Float[Tensor, "n c h w"], window: Int[Tensor, " b"], lat: Float[Tensor, " b"], lon: Float[Tensor, " b"]
+) -> Float[Tensor, "b c"]:
     """Bilinear value of each point's own window at its latitude and longitude [deg].
 
     Only four corners a point are read. Indexing `field[window]` first, as the design document does, copies a whole
@@ -79,9 +80,28 @@ def sample_direction(
     index = torch.stack([corner, corner + 1, corner + width, corner + width + 1], dim=1)
     v, u = (y - row)[:, None], (x - column)[:, None]
     weights = torch.cat([(1 - v) * (1 - u), (1 - v) * u, v * (1 - u), v * u], dim=1)
-    cells = field.permute(0, 2, 3, 1).reshape(-1, 2)
-    corners = cells.index_select(0, index.flatten()).view(-1, 4, 2)
+    channels = field.shape[1]
+    cells = field.permute(0, 2, 3, 1).reshape(-1, channels)
+    corners = cells.index_select(0, index.flatten()).view(-1, 4, channels)
     return (corners * weights[..., None]).sum(1)
+
+
+def tec_jet(maps: Float[Tensor, "n 1 h w"], later, window, lat, lon, hours) -> Float[Tensor, "5 b"]:
+    """Log10 of TEC at points and its derivatives east and north [1/km], in the order of `jets`; none by altitude.
+
+    Args:
+        maps: of each window's last hour [TECU]; later: of the hour after, towards which time runs, or None.
+        window, lat, lon, hours: of the points, as in `sample_maps`, and their times [h].
+    """
+
+    def at(maps):
+        log = torch.log10(maps.clamp(min=SMALLEST_TECU))
+        return sample_maps(torch.cat([log, tec_gradient(log)], dim=1), window, lat, lon)
+
+    found = at(maps)
+    if later is not None:
+        found = torch.lerp(found, at(later), (hours % 1.0)[:, None])
+    return torch.cat([found.T, found.new_zeros(2, len(found))])
 
 
 def tec_gradient(maps: Float[Tensor, "n 1 h w"], mode: str = "metric") -> Float[Tensor, "n 2 h w"]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from rstmrf.config import RunConfig
 from rstmrf.model import jets
-from rstmrf.model.direction import DirectionField, ObservedDirection, sample_direction
+from rstmrf.model.direction import DirectionField, ObservedDirection, sample_maps, tec_jet
 from rstmrf.model.field import ResidualField
 from rstmrf.model.spread import SpreadHead
 
@@ -43,19 +43,24 @@ class RSTMRF(nn.Module):
         """Both fields for a batch, all windows at once; training takes its losses by `rstmrf.losses.loss_terms`."""
         field = self.direction_field(batch.unique_tec_map_seq).to(batch.coords.dtype)
         at = batch.physics
-        sampled = sample_direction(field, at.tec_indices, at.coords[:, 0], at.coords[:, 1])
+        sampled = sample_maps(field, at.tec_indices, at.coords[:, 0], at.coords[:, 1])
         return Prediction(*self.residuals(batch), field, sampled)
 
     def residuals(self, batch) -> tuple[Float[Tensor, "k b"], Float[Tensor, "5 p"]]:
         """Jets of the residual at the observations and at the physics points; float32 even under mixed precision."""
         at = batch.physics
         with torch.autocast(batch.coords.device.type, enabled=False):
-            physics = self.residual_field(at.coords, batch.unique_sw_seq, at.tec_indices, WITH_DERIVATIVES)
-            if batch.collocation is None:
-                return physics[:1], physics
-            return self.residual_field(batch.coords, batch.unique_sw_seq, batch.tec_indices), physics
+            physics = self.residual(batch, at, WITH_DERIVATIVES)
+            return (physics[:1] if batch.collocation is None else self.residual(batch, batch)), physics
+
+    def residual(self, batch, at, order: int = 1) -> Float[Tensor, "k b"]:
+        """Jet of the residual at a batch's `physics`, or at its observations, which are the batch itself."""
+        tec = None
+        if self.residual_field.sees_tec:
+            lat, lon, _, hours = at.coords.unbind(1)
+            tec = tec_jet(batch.unique_tec_map_seq[:, -1], batch.next_tec_map, at.tec_indices, lat, lon, hours)
+        return self.residual_field(at.coords, batch.unique_sw_seq, at.tec_indices, order, tec)
 
     def log10_density(self, batch) -> Tensor:
         """Log10 Ne_fused [m⁻³] at a batch's observations, `[B]`."""
-        residual = self.residual_field(batch.coords, batch.unique_sw_seq, batch.tec_indices)
-        return batch.background[:, 0] + residual[jets.VALUE]
+        return batch.background[:, 0] + self.residual(batch, batch)[jets.VALUE]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rstmrf.config import RunConfig
 from rstmrf.losses import cosine
 from rstmrf.model.convlstm import convolve_globe
-from rstmrf.model.direction import DirectionField, pad_globe, sample_direction, tec_gradient
+from rstmrf.model.direction import DirectionField, pad_globe, sample_maps, tec_gradient
 from rstmrf.units import EARTH_RADIUS_KM
 
 CONFIG = RunConfig(tec_feat_dim=4, seq_len=3)
@@ -77,14 +77,14 @@ def test_sampling_equals_grid_sample_on_the_copied_field(seed):
     lat, lon = (torch.rand(2, 16, generator=draw, dtype=torch.float64) * 2 - 1) * torch.tensor([[90.0], [180.0]])
     grid = torch.stack([lon / 180, lat / 90], dim=-1)[:, None, None]
     copied = torch.nn.functional.grid_sample(maps[window], grid, align_corners=True)[:, :, 0, 0]
-    assert torch.allclose(sample_direction(maps, window, lat, lon), copied, rtol=0, atol=1e-12)
+    assert torch.allclose(sample_maps(maps, window, lat, lon), copied, rtol=0, atol=1e-12)
 
 
 def test_sampling_at_nodes_gives_the_nodes():
     maps = globe(1, 2, 7, 12)[:, :, 0]
     lat, lon = (x.ravel() for x in np.meshgrid(np.linspace(-90, 90, 7), np.linspace(-180, 180, 13), indexing="ij"))
     lat, lon = torch.from_numpy(lat), torch.from_numpy(lon)
-    found = sample_direction(maps, torch.zeros(len(lat), dtype=torch.long), lat, lon)
+    found = sample_maps(maps, torch.zeros(len(lat), dtype=torch.long), lat, lon)
     assert torch.allclose(found.T.reshape(2, 7, 13), maps[0], rtol=0, atol=1e-12)
 
 
@@ -92,7 +92,7 @@ def test_sampling_at_nodes_gives_the_nodes():
 def test_sampling_is_periodic_in_longitude(lat, lon, turns):
     maps = globe(1, 2, 7, 12)[:, :, 0]
     lats, lons = torch.tensor([[lat, lat], [lon, lon + 360 * turns]], dtype=torch.float64)
-    here, there = sample_direction(maps, torch.zeros(2, dtype=torch.long), lats, lons)
+    here, there = sample_maps(maps, torch.zeros(2, dtype=torch.long), lats, lons)
     assert torch.allclose(here, there, rtol=0, atol=1e-9)
 
 
