@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rstmrf.errors import InputError
 
-Preset = Literal["default", "cpu-8gb", "gpu-4gb", "sample"]
+Preset = Literal["default", "cpu-8gb", "gpu-4gb", "sample", "month"]
 
-#: What a preset changes; the document's sections "CPU, 8 GB" (S32) and "GPU, 4 GB" (S33), and the embedded sample.
+#: What a preset changes; the document's sections "CPU, 8 GB" (S32) and "GPU, 4 GB" (S33); the embedded sample;
+#: and weeks of profiles, as settings were compared on development days of a simulated month (benchmarks/month.py).
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "cpu-8gb": {
@@ -37,6 +38,19 @@ PRESETS: dict[str, dict[str, Any]] = {
         "longitude_jitter_deg": 30.0,
         "tec_downsample_factor": 6,
         "tec_feat_dim": 12,
+    },
+    "month": {
+        "epochs": 24,
+        "patience": 8,
+        "learning_rate": 2e-3,
+        "split": "days",
+        "time_mode": "elapsed",
+        "tec_downsample_factor": 6,
+        "direction_source": "observed",
+        "w_tec_direction": 0.1,
+        "collocation_points": 1024,
+        "collocation_hours": "all",
+        "collocation_windows": 8,
     },
 }
 

@@ -12,9 +12,19 @@ from rstmrf.baselines import MeanResidualTable, Persistence, nearest_residual, t
 from rstmrf.data.batch import PointSet
 from rstmrf.data.splits import DEVELOPMENT, GAP, NAMES, TEST_PROFILES, TEST_TIMES, TRAIN, split_points
 from rstmrf.errors import InputError
-from rstmrf.metrics import calibration_table, peak_errors, rmse, rmse_by_altitude, score_table, skill, strata_of
+from rstmrf.metrics import (
+    calibration_table,
+    peak_errors,
+    peak_errors_by_cell,
+    rmse,
+    rmse_by_altitude,
+    score_table,
+    skill,
+    strata_of,
+)
 from rstmrf.predict import Predictor
 from rstmrf.run_data import RunData
+from rstmrf.uncertainty import Ensemble
 from rstmrf.units import local_time_hours
 
 PARTS = dict(zip(NAMES[1:], (DEVELOPMENT, TEST_PROFILES, TEST_TIMES), strict=True))
@@ -81,7 +91,7 @@ def validate(
     """Score models and every baseline on one part of a run, in one report.
 
     Args:
-        models: `RSTMRF` by name, or one, which is named "R-STMRF"; empty: baselines alone.
+        models: `RSTMRF` or `Ensemble` by name, or one, which is named "R-STMRF"; empty: baselines alone.
         data: the run's data.
         part: "development", on which choices are made; "held-out profiles" and "held-out times", which are locked.
         tec: maps for the baseline that scales IRI by TEC, full resolution; None: that baseline is left out.
@@ -90,7 +100,7 @@ def validate(
         limits: `n_bootstrap`, `min_profiles`, `min_days` of `metrics.score_table`.
 
     Returns:
-        tables "scores", "peaks", "split", "leak" and, with `sigma`, "calibration".
+        tables "scores", "peaks", "peaks by cell", "split", "leak" and, with `sigma`, "calibration".
 
     Raises:
         InputError: an unknown part, or one without points.
@@ -107,16 +117,18 @@ def validate(
     alt_km, hours = points.coords[:, 2].numpy(), points.coords[:, 3].numpy()
     strata = _strata(data, points)
     profile = points.profile.numpy()
+    horizontal = {kind: labels for kind, labels in strata.items() if kind != "altitude"}
+    enough = {"min_profiles": limits["min_profiles"]} if "min_profiles" in limits else {}
     tables = {
         "scores": score_table(predicted, observed, profile, np.floor(hours / 24), strata, **limits),
         "peaks": peak_errors(predicted, observed, alt_km, profile),
+        "peaks by cell": peak_errors_by_cell(predicted, observed, alt_km, profile, horizontal, **enough),
         "split": split_table(data),
         "leak": leak_table(data),
     }
     if sigma is not None:
         error = observed - predicted[next(iter(models))]
-        kept = {"min_profiles": limits["min_profiles"]} if "min_profiles" in limits else {}
-        tables["calibration"] = calibration_table(error, sigma, profile, strata, **kept)
+        tables["calibration"] = calibration_table(error, sigma, profile, strata, **enough)
     facts = {
         "part": part,
         "mode": data.config.mode,
@@ -175,7 +187,9 @@ def _predictions(models, data, points: PointSet, tec):
     if tec is not None:
         residuals["IRI scaled by TEC"] = tec_scaled_residual(points, data.iri, tec)
     for name, model in models.items():
-        residuals[name] = Predictor(model, data.iri, data.processor).residual(points).double().numpy()
+        own = isinstance(model, Ensemble)
+        found = model.residual(data, points) if own else Predictor(model, data.iri, data.processor).residual(points)
+        residuals[name] = found.double().numpy()
     return {name: iri + residual for name, residual in residuals.items()}
 
 

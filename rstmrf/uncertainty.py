@@ -61,10 +61,14 @@ class Ensemble(NamedTuple):
             data.config = config.changed(seed=seed)
             models.append(train(data, Path(run_dir) / f"seed-{seed}", **options))
         data.config = config
-        points, found = data.part(DEVELOPMENT), cls(models)
-        error = _error(found.residual(data, points), points)
-        factor = recalibration_factor(error, found.sigma(data, points).numpy(), points.profile.numpy())
-        return found._replace(scale=factor)
+        return cls(models).recalibrated(data)
+
+    def recalibrated(self, data: RunData) -> "Ensemble":
+        """The same models with their σ scaled on the development part, as by `recalibrate`."""
+        points = data.part(DEVELOPMENT)
+        error = _error(self.residual(data, points), points)
+        factor = recalibration_factor(error, self.sigma(data, points).numpy(), points.profile.numpy())
+        return self._replace(scale=self.scale * factor)
 
     def residual(self, data: RunData, points: PointSet) -> Float[Tensor, " p"]:
         """Mean residual of log10 Ne."""

@@ -6,6 +6,7 @@ import torch
 
 from rstmrf.data.splits import DEVELOPMENT
 from rstmrf.errors import InputError
+from rstmrf.evaluate import validate
 from rstmrf.losses import loss_terms, sigma_loss
 from rstmrf.metrics import calibration_table, calibration_verdict
 from rstmrf.model.rstmrf import RSTMRF
@@ -72,6 +73,13 @@ def test_an_ensemble_is_less_sure_than_its_models(stating, tmp_path):
     stated = torch.stack([stated_sigma(m, data, points) ** 2 for m in ensemble.models]).mean(0).sqrt()
     assert (ensemble.sigma(data, points) >= ensemble.scale * stated * (1 - 1e-6)).all()
     assert data.config.seed == 0 and sorted(p.name for p in tmp_path.iterdir()) == ["seed-0", "seed-1"]
+    report = validate(
+        ensemble, data, n_bootstrap=2, min_profiles=1, min_days=1, sigma=ensemble.sigma(data, points).numpy()
+    )
+    error = (points.background[:, 0] - points.log10_ne_m3).double() + ensemble.residual(data, points)
+    plain = validate(ensemble.models[0], data, n_bootstrap=2, min_profiles=1, min_days=1).overall()
+    assert report.overall()["IRI"] == plain["IRI"] and report.overall()["R-STMRF"] != plain["R-STMRF"]
+    assert 0 < report.overall()["R-STMRF"] <= error.abs().max()
     single = [m.residual_field for m in ensemble.models]
     assert not torch.equal(*(next(m.parameters()) for m in single))
 

@@ -1,7 +1,7 @@
 """Scores of log10 Ne: plain arrays in, numbers and tables out. No model is known here."""
 
 from rstmrf.metrics.calibration import calibration_table, calibration_verdict, crps_gaussian, recalibration_factor
-from rstmrf.metrics.peaks import peak_errors, peaks
+from rstmrf.metrics.peaks import peak_errors, peak_errors_by_cell, peaks
 from rstmrf.metrics.scores import ALTITUDE_BANDS_KM, rmse, rmse_by_altitude, skill
 from rstmrf.metrics.strata import strata_of
 from rstmrf.metrics.tables import score_table
@@ -12,6 +12,7 @@ __all__ = [
     "calibration_verdict",
     "crps_gaussian",
     "peak_errors",
+    "peak_errors_by_cell",
     "peaks",
     "recalibration_factor",
     "rmse",

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from rstmrf.metrics.tables import MIN_PROFILES
 from rstmrf.units import critical_frequency_mhz
 
 LOWEST_PEAK_KM, HALF_WIDTH_KM, MIN_LEVELS = 180.0, 50.0, 5
@@ -31,21 +32,51 @@ def peak_errors(predicted: dict[str, np.ndarray], observed, alt_km, profile) -> 
     `prediction_not_resolved` how many of those that count have no peak in the prediction, and enter no error.
     """
     of_observed = peaks(alt_km, observed, profile)
-    counted = of_observed["resolved"].to_numpy()
-    rows = {}
-    for name, values in predicted.items():
-        of_model = peaks(alt_km, values, profile)
-        both = counted & of_model["resolved"].to_numpy()
-        nm = 100 * (of_model["nm_f2_m3"] / of_observed["nm_f2_m3"] - 1)[both]
-        fo, hm = ((of_model[key] - of_observed[key])[both] for key in ("fo_f2_mhz", "hm_f2_km"))
-        rows[name] = {
-            "profiles": int(counted.sum()),
-            "not_resolved": int((~counted).sum()),
-            "prediction_not_resolved": int((counted & ~both).sum()),
-        }
-        for key, error in (("nm_f2_percent", nm), ("fo_f2_mhz", fo), ("hm_f2_km", hm)):
-            rows[name] |= {f"{key}_rmse": float(np.sqrt(np.mean(error**2))), f"{key}_bias": float(error.mean())}
+    everywhere = np.ones(len(of_observed), bool)
+    rows = {name: _errors(peaks(alt_km, x, profile), of_observed, everywhere) for name, x in predicted.items()}
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def peak_errors_by_cell(
+    predicted: dict[str, np.ndarray], observed, alt_km, profile, strata, min_profiles=MIN_PROFILES
+) -> pd.DataFrame:
+    """`peak_errors` in each cell of some strata: columns `stratum`, `cell`, `prediction`, `estimable`, and the errors.
+
+    Args:
+        strata: label of each point by kind of stratum; a profile lies where its highest observed density lies.
+        min_profiles: resolved ones that a cell needs; one with fewer is not `estimable`, and its errors are NaN.
+    """
+    of_observed = peaks(alt_km, observed, profile)
+    of_models = {name: peaks(alt_km, values, profile) for name, values in predicted.items()}
+    top = pd.Series(np.asarray(observed, float)).groupby(np.asarray(profile)).idxmax().to_numpy()
+    rows = []
+    for kind, labels in strata.items():
+        of_profile = np.asarray(labels)[top]
+        for cell in np.unique(of_profile):
+            inside = of_profile == cell
+            for name, of_model in of_models.items():
+                found = _errors(of_model, of_observed, inside, min_profiles)
+                estimable = found["profiles"] >= min_profiles
+                rows.append({"stratum": kind, "cell": cell, "prediction": name, "estimable": estimable} | found)
+    return pd.DataFrame(rows)
+
+
+def _errors(of_model, of_observed, inside, min_profiles=1):
+    """Counts and errors over the profiles of a mask."""
+    counted = inside & of_observed["resolved"].to_numpy()
+    both = counted & of_model["resolved"].to_numpy()
+    found = {
+        "profiles": int(counted.sum()),
+        "not_resolved": int((inside & ~counted).sum()),
+        "prediction_not_resolved": int((counted & ~both).sum()),
+    }
+    nm = 100 * (of_model["nm_f2_m3"] / of_observed["nm_f2_m3"] - 1)[both]
+    fo, hm = ((of_model[key] - of_observed[key])[both] for key in ("fo_f2_mhz", "hm_f2_km"))
+    for key, error in (("nm_f2_percent", nm), ("fo_f2_mhz", fo), ("hm_f2_km", hm)):
+        enough = counted.sum() >= min_profiles and len(error)
+        found[f"{key}_rmse"] = float(np.sqrt(np.mean(error**2))) if enough else float("nan")
+        found[f"{key}_bias"] = float(error.mean()) if enough else float("nan")
+    return found
 
 
 def _peak(alt_km, log10_ne):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rstmrf.metrics import peak_errors, peaks
+from rstmrf.metrics import peak_errors, peak_errors_by_cell, peaks
 
 ALT_KM = np.arange(120.0, 501.0, 10.0)
 
@@ -36,3 +36,16 @@ def test_the_observation_decides_what_counts():
     errors = peak_errors({"model": model}, observed, alt_km, profile).loc["model"]
     assert errors[["profiles", "not_resolved", "prediction_not_resolved"]].tolist() == [2, 1, 1]
     assert errors["hm_f2_km_bias"] == pytest.approx(10, abs=1) and errors["nm_f2_percent_rmse"] < 1
+
+
+def test_cells_are_those_of_the_highest_density():
+    observed = np.concatenate([chapman(300.0), chapman(560.0), chapman(320.0), chapman(250.0)])
+    model = observed + 0.01
+    profile, alt_km = np.repeat([7, 5, 6, 4], ALT_KM.size), np.tile(ALT_KM, 4)
+    labels = np.where(profile >= 6, "day", "night")
+    labels[np.flatnonzero(profile == 6)[:5]] = "night"  # far below its peak
+    table = peak_errors_by_cell({"model": model}, observed, alt_km, profile, {"time": labels}, min_profiles=2)
+    day, night = (table.set_index("cell").loc[cell] for cell in ("day", "night"))
+    assert day["profiles"] == 2 and day["estimable"] and day["nm_f2_percent_bias"] == pytest.approx(2.33, abs=0.01)
+    assert night[["profiles", "not_resolved"]].tolist() == [1, 1]
+    assert not night["estimable"] and np.isnan(night["hm_f2_km_rmse"])
