@@ -126,6 +126,9 @@ class RunConfig(BaseModel):
     convlstm_layers: int = Field(1, ge=1, description="layers of the ConvLSTM")
     window_group_size: int | None = Field(4, ge=1, description="windows kept for backward at once; null: all")
     lead_hours: int = Field(0, ge=0, le=48, description="h; how long before a point's hour its window of maps ends")
+    tec_frame: Literal["earth", "sun"] = Field(
+        "earth", description="sun: maps of a window are turned to the Sun's place at the target's hour first"
+    )
     shuffle_tec: bool = Field(False, description="control: every hour has the map of another one")
     missing_hours: Literal["error", "mask"] = Field("error", description="mask: leave out points that need them")
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from rstmrf.data.collocation import CollocationPool
 from rstmrf.losses import cosine
 from rstmrf.model import jets
-from rstmrf.model.direction import POLAR_LIMIT_DEG, grid_latitude, sample_maps, tec_gradient
+from rstmrf.model.direction import POLAR_LIMIT_DEG, grid_latitude, sample_maps, tec_gradient, turned_with_sun
 from rstmrf.model.rstmrf import WITH_DERIVATIVES
 from rstmrf.run_data import RunData
 from rstmrf.units import local_time_hours
@@ -37,7 +37,7 @@ def direction_scores(model, data: RunData, hours: Int[np.ndarray, " n"], seed=0)
     found = {
         "head": cosine(head, observed),
         "persistence": cosine(tec_gradient(last), observed),
-        "Sun-fixed persistence": cosine(tec_gradient(_with_the_sun(last, processor.lead_hours)), observed),
+        "Sun-fixed persistence": cosine(tec_gradient(turned_with_sun(last, processor.lead_hours)), observed),
         "head, other hours": cosine(head, observed[others]),
     }
     strength = torch.hypot(observed[:, 0], observed[:, 1])[..., :-1]
@@ -83,15 +83,6 @@ def density_cosines(
         strong = (strength > strength[strength > 0].median()).float()
         rows[alt_km] = {name: _mean(torch.cat(values), strong) for name, values in found.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("alt_km")
-
-
-def _with_the_sun(maps: Float[Tensor, "n 1 h w"], lead_hours: int) -> Float[Tensor, "n 1 h w"]:
-    """Maps turned westward by 15° an hour, linear between columns."""
-    columns = lead_hours * 15.0 / 360.0 * (maps.shape[-1] - 1)
-    whole, part = int(np.floor(columns)), columns - np.floor(columns)
-    inner = maps[..., :-1]
-    turned = (1 - part) * inner.roll(-whole, -1) + part * inner.roll(-whole - 1, -1)
-    return torch.cat([turned, turned[..., :1]], dim=-1)
 
 
 def _mean(values: Tensor, weight: Tensor) -> float:

@@ -29,7 +29,8 @@ class DirectionField(nn.Module):
     direction is ever used.
 
     Args:
-        config: `tec_feat_dim`, `convlstm_layers`.
+        config: `tec_feat_dim`, `convlstm_layers`; with `tec_frame` "sun" every map of a window is first turned to where
+            the Sun stands at the target's hour, `lead_hours` after the last of them.
     """
 
     def __init__(self, config: RunConfig):
@@ -38,9 +39,14 @@ class DirectionField(nn.Module):
         inputs = [1] + [channels] * (config.convlstm_layers - 1)
         self.layers = nn.ModuleList(ConvLSTM(i, channels) for i in inputs)
         self.head = nn.Conv2d(channels, 2, 3)
+        self.turned, self.lead_hours = config.tec_frame == "sun", config.lead_hours
 
     def forward(self, tec_map_seq: Float[Tensor, "n s 1 h w"]) -> Float[Tensor, "n 2 h w"]:
         """Vectors for windows of TEC maps [TECU]."""
+        if self.turned:
+            ages = range(self.lead_hours + tec_map_seq.shape[1] - 1, self.lead_hours - 1, -1)
+            maps = [turned_with_sun(tec_map_seq[:, k], age) for k, age in enumerate(ages)]
+            tec_map_seq = torch.stack(maps, dim=1)
         sequence = tec_map_seq[..., :-1].transpose(0, 1) / TEC_SCALE_TECU - 1  # the last column is the first one again
         device = sequence.device.type
         if torch.is_autocast_enabled(device):
@@ -84,6 +90,15 @@ def sample_maps(
     cells = field.permute(0, 2, 3, 1).reshape(-1, channels)
     corners = cells.index_select(0, index.flatten()).view(-1, 4, channels)
     return (corners * weights[..., None]).sum(1)
+
+
+def turned_with_sun(maps: Float[Tensor, "... w"], hours: int | float) -> Float[Tensor, "... w"]:
+    """Maps turned westward by 15° an hour, linear between columns; the last column is the first one again."""
+    columns = hours * 15.0 / 360.0 * (maps.shape[-1] - 1)
+    whole = math.floor(columns)
+    part, inner = columns - whole, maps[..., :-1]
+    turned = torch.lerp(inner.roll(-whole, -1), inner.roll(-whole - 1, -1), part) if part else inner.roll(-whole, -1)
+    return torch.cat([turned, turned[..., :1]], dim=-1)
 
 
 def tec_jet(maps: Float[Tensor, "n 1 h w"], later, window, lat, lon, hours) -> Float[Tensor, "5 b"]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rstmrf.config import RunConfig
 from rstmrf.losses import cosine
 from rstmrf.model.convlstm import convolve_globe
-from rstmrf.model.direction import DirectionField, pad_globe, sample_maps, tec_gradient
+from rstmrf.model.direction import DirectionField, pad_globe, sample_maps, tec_gradient, turned_with_sun
 from rstmrf.units import EARTH_RADIUS_KM
 
 CONFIG = RunConfig(tec_feat_dim=4, seq_len=3)
@@ -117,3 +117,25 @@ def test_direction_does_not_know_how_much_tec_there_is(scale, seed):
     torch.manual_seed(seed)
     maps = globe()[:, 0]
     assert torch.allclose(cosine(tec_gradient(scale * maps), tec_gradient(maps)), torch.ones(()).double(), atol=1e-9)
+
+
+@given(hours=st.integers(0, 24))
+def test_what_turns_with_the_sun_is_met_in_its_frame(hours):
+    """On a grid of 15° a pattern fixed to the Sun is the same map, whatever the age of the map that shows it."""
+    lon = torch.linspace(-180, 180, 25, dtype=torch.float64)
+
+    def at(hour):
+        return torch.cos(torch.deg2rad(lon + 15 * hour)).expand(1, 1, 13, 25)
+
+    assert torch.allclose(turned_with_sun(at(3), hours), at(3 + hours), atol=1e-12)
+
+
+def test_a_head_in_the_suns_frame_sees_one_map_where_all_turns_with_the_sun():
+    torch.manual_seed(0)
+    config = RunConfig(seq_len=3, lead_hours=2, tec_frame="sun", tec_feat_dim=4)
+    field = DirectionField(config)
+    lon = torch.linspace(-180, 180, 25)
+    maps = torch.stack([20 + 10 * torch.cos(torch.deg2rad(lon + 15 * h)).expand(1, 13, 25) for h in range(5)])
+    earth = DirectionField(config.changed(tec_frame="earth"))
+    earth.load_state_dict(field.state_dict())
+    assert torch.allclose(field(maps[None, :3]), earth(maps[None, [4, 4, 4]]), atol=1e-5)
