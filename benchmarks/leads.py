@@ -1,9 +1,9 @@
 """Directions hours ahead: the ConvLSTM against persistence: `python -m benchmarks.leads [FOLDER]`.
 
 FOLDER is what `scripts/make_month.py` wrote; without it the packaged sample's two days of real maps are used. The head
-is trained alone, by its own supervision (`head_loss`), on the hours that hold training points; it is scored on held-out
-hours: locked days of the month, blocks of hours of the sample. No density takes part. The epoch is chosen on the hours of
-the development part. Rows are added to `results/leads.json`; what is there is not run again.
+is trained alone, by its own supervision (`head_loss`), on hours that hold training points; it is scored on held-out
+hours: locked days of the month, blocks of hours of the sample. No density takes part. The epoch is chosen on hours
+of the development part. Rows are added to `results/leads.json`; what is there is not run again.
 """
 
 import argparse

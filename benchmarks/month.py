@@ -115,12 +115,16 @@ def explore(folder: Path, changes: dict):
     print(json.dumps(row), flush=True)
 
 
-def together(folder: Path, name: str, seeds) -> dict:
+def _mean_of(name):
+    return f"{name}, mean of {len(SEEDS)} models"
+
+
+def together(folder: Path, name: str) -> dict:
     """Score the mean of a variant's models, with a σ that holds their disagreement."""
     data = load(folder, VARIANTS[name])
-    models = [load_model(folder / "models" / f"{name} {seed}")[0] for seed in seeds]
+    models = [load_model(folder / "models" / f"{name} {seed}")[0] for seed in SEEDS]
     ensemble = Ensemble(models).recalibrated(data)
-    row = {"variant": f"{name}, mean of {len(models)} models", "seed": None, "sigma_scale": round(ensemble.scale, 3)}
+    row = {"variant": _mean_of(name), "seed": None, "sigma_scale": round(ensemble.scale, 3)}
     return score(row, ensemble, data, *_truth_and_tec(folder, data), lambda points: ensemble.sigma(data, points))
 
 
@@ -178,10 +182,11 @@ def main():
         for name in arguments.only:
             if (name, seed) not in done:
                 _keep(rows, run(arguments.folder, name, VARIANTS[name], seed))
-    for name in set(TOGETHER) & set(arguments.only):
-        row = together(arguments.folder, name, arguments.seeds)
-        if (row["variant"], None) not in done:
-            _keep(rows, row)
+    done = {(row["variant"], row["seed"]) for row in rows}
+    for name in TOGETHER:
+        if name in arguments.only and all((name, seed) in done for seed in SEEDS):
+            if (_mean_of(name), None) not in done:
+                _keep(rows, together(arguments.folder, name))
 
 
 if __name__ == "__main__":
