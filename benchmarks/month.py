@@ -17,11 +17,13 @@ import numpy as np
 
 from rstmrf.allocator import keep_freed_memory
 from rstmrf.config import PRESETS, RunConfig
-from rstmrf.data.splits import TEST_TIMES
+from rstmrf.data.splits import DEVELOPMENT, TEST_TIMES, TRAIN
 from rstmrf.directions import density_cosines
 from rstmrf.evaluate import PARTS, validate
 from rstmrf.load import load_inputs
 from rstmrf.metrics import calibration_verdict
+from rstmrf.metrics.moments import profile_weights
+from rstmrf.predict import Predictor
 from rstmrf.run_data import RunData
 from rstmrf.training import history, train
 from rstmrf.uncertainty import Ensemble, recalibrate, stated_sigma
@@ -107,9 +109,19 @@ def explore(folder: Path, changes: dict):
     data = load(folder, {**changes, "seed": EXPLORING_SEED})
     row = {"settings": {**PRESETS["month"], **changes}}
     model, truth = trained(data, row, None), _truth_and_tec(folder, data)[0]
-    for against, values in (("observations", None), ("truth", truth)):
-        found = validate(model, data, truth=values, n_bootstrap=2).overall()
-        row[against] = {name: round(found[name], 4) for name in ("IRI", "R-STMRF")}
+    rows = data.split.rows(DEVELOPMENT)
+    points = data.points.select(rows)
+    residual = Predictor(model, data.iri, data.processor).residual(points)
+    predicted = {"IRI": points.background[:, 0], "R-STMRF": points.background[:, 0] + residual}
+    days = np.floor(points.coords[:, 3].numpy() / 24)
+    seen = np.isin(days, np.floor(data.part(TRAIN).coords[:, 3].numpy() / 24))
+    for against, wanted in (("observations", points.log10_ne_m3.numpy()), ("truth", truth[rows])):
+        for where, inside in (("unseen days", ~seen), ("seen days", seen)):
+            weight = profile_weights(points.profile.numpy()[inside])
+            row[f"{where}, {against}"] = {
+                name: round(float(np.sqrt(np.average((x.numpy() - wanted)[inside] ** 2, weights=weight))), 4)
+                for name, x in predicted.items()
+            }
     rows = [*(json.loads(EXPLORED.read_text()) if EXPLORED.exists() else []), row]
     EXPLORED.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
     print(json.dumps(row), flush=True)
