@@ -23,7 +23,7 @@ from rstmrf.model.rstmrf import RSTMRF
 from rstmrf.run_data import RunData
 
 RESULTS = Path(__file__).parent / "results" / "leads.json"
-LEADS, SEEDS, EPOCHS, WINDOWS, RATE = (0, 1, 2, 3, 6), (0, 1, 2), 30, 16, 4e-3
+LEADS, SEEDS, EPOCHS, WINDOWS, RATE = (0, 1, 2, 3, 6), (0, 1, 2), 12, 16, 4e-3
 
 
 def hours_of(data: RunData, *parts: int) -> np.ndarray:
