@@ -1,6 +1,5 @@
 """From a trained model to density at points and on grids."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,8 +113,7 @@ class Predictor:
         """Write what `grid` gives to a Zarr store, one time after another: memory never holds more than one.
 
         What stands at `path` is replaced. `xarray.open_zarr(path, consolidated=False)` opens it as Dask arrays,
-        one chunk a time.
-        Other arguments as in `grid`; returns the path.
+        one chunk a time. Other arguments as in `grid`; returns the path.
 
         Raises:
             InputError: a name that does not end in .zarr; a time without its window, before anything is written.
@@ -124,7 +122,6 @@ class Predictor:
         if path.suffix != ".zarr":
             raise InputError(f"{path}: the name of a store of densities must end in .zarr")
         self._hours(moments)
-        shutil.rmtree(path, ignore_errors=True)
         for number, moment in enumerate(moments):
             ds = self.grid(moment, lat, lon, alt_km)
             if number:

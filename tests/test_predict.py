@@ -91,7 +91,8 @@ def test_columns_equal_points_within_rounding(predictor):
 
 
 def test_a_grid_written_time_by_time_is_the_grid(predictor, grid, tmp_path):
-    axes = (grid[name].values for name in ("time", "lat", "lon", "alt_km"))
+    axes = [grid[name].values for name in ("time", "lat", "lon", "alt_km")]
+    predictor.write_grid(tmp_path / "grid.zarr", NOON, [0.0, 1.0], [0.0], [300.0])  # will be replaced
     with xr.open_zarr(predictor.write_grid(tmp_path / "grid.zarr", *axes), consolidated=False) as stored:
         assert stored["ne_m3"].chunks[0] == (1, 1)
         xr.testing.assert_identical(stored.load(), grid)
