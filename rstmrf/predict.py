@@ -1,6 +1,7 @@
 """From a trained model to density at points and on grids."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,6 +22,8 @@ COORDINATES = {
     "lat": {"standard_name": "latitude", "units": "degrees_north"},
     "lon": {"standard_name": "longitude", "units": "degrees_east"},
 }
+# left to itself, xarray counts a single time in days, and times appended to it are rounded to days
+_TIME_ENCODING = {"units": "seconds since 1970-01-01", "dtype": "int64"}
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,7 @@ class Predictor:
             `ne_m3` and `ne_iri_m3` (time, alt_km, lat, lon) [m⁻³]; of the model's profiles within the altitudes given:
             `nm_f2_m3` [m⁻³], `hm_f2_km` [km], `fo_f2_mhz` [MHz], `vtec_tecu` [TECU].
 
-        Every time stands alone: a product larger than memory is written time by time, as in
-        `predictor.grid([t], lat, lon, alt_km).to_zarr(path, append_dim="time")`, and opened again as Dask arrays.
+        Every time stands alone: `write_grid` writes a product larger than memory time by time.
         """
         axes = (np.atleast_1d(time).astype("datetime64[ns]"), *(np.atleast_1d(x) for x in (alt_km, lat, lon)))
         lat_at, lon_at = (a.ravel() for a in np.meshgrid(axes[2], axes[3], indexing="ij"))
@@ -112,7 +114,31 @@ class Predictor:
             coords,
             {"title": "R-STMRF electron density", "Conventions": "CF-1.11"},
         )
+        ds["time"].encoding = _TIME_ENCODING
         return ds.assign(_of_profiles(ds["ne_m3"]))
+
+    def write_grid(self, path, time, lat, lon, alt_km) -> Path:
+        """Write what `grid` gives to a Zarr store, one time after another: memory never holds more than one.
+
+        What stands at `path` is replaced. `xarray.open_zarr(path, consolidated=False)` opens it as Dask arrays,
+        one chunk a time. Other arguments as in `grid`; returns the path.
+
+        Raises:
+            InputError: a name that does not end in .zarr; a time without its window, before anything is written.
+        """
+        path, moments = Path(path), np.atleast_1d(time).astype("datetime64[ns]")
+        if path.suffix != ".zarr":
+            raise InputError(f"{path}: the name of a store of densities must end in .zarr")
+        self._hours(moments)
+        for number, moment in enumerate(moments):
+            ds = self.grid(moment, lat, lon, alt_km)
+            if number:
+                ds.to_zarr(path, append_dim="time", consolidated=False)
+                continue
+            encoding = {name: {"chunks": variable.shape} for name, variable in ds.data_vars.items()}
+            encoding["time"] = {**_TIME_ENCODING, "chunks": (1024,)}
+            ds.to_zarr(path, mode="w", encoding=encoding, consolidated=False, zarr_format=3)
+        return path
 
     def _hours(self, time):
         hours = torch.from_numpy(np.atleast_1d(hours_since(time, np.datetime64(self.iri.start.isoformat(), "ns"))))

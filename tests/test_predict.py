@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
 from rstmrf.data.batch import attach_background
 from rstmrf.errors import InputError
@@ -87,6 +88,33 @@ def test_columns_equal_points_within_rounding(predictor):
     points = predictor.at_points(np.repeat(lat, 23), np.repeat(lon, 23), np.tile(alt_km, 40), np.full(920, NOON))
     for ours, plain in zip(columns, points, strict=True):
         assert np.allclose(ours.ravel(), plain, atol=2e-5)
+
+
+def test_a_grid_written_time_by_time_is_the_grid(predictor, grid, tmp_path):
+    axes = [grid[name].values for name in ("time", "lat", "lon", "alt_km")]
+    predictor.write_grid(tmp_path / "grid.zarr", NOON, [0.0, 1.0], [0.0], [300.0])  # will be replaced
+    with xr.open_zarr(predictor.write_grid(tmp_path / "grid.zarr", *axes), consolidated=False) as stored:
+        assert stored["ne_m3"].chunks[0] == (1, 1)
+        xr.testing.assert_identical(stored.load(), grid)
+
+
+def test_a_grid_may_be_appended_by_hand(predictor, grid, tmp_path):
+    places = [grid[name].values for name in ("lat", "lon", "alt_km")]
+    first, second = (predictor.grid(time, *places) for time in grid["time"].values)
+    first.to_zarr(tmp_path / "grid.zarr", consolidated=False)
+    second.to_zarr(tmp_path / "grid.zarr", append_dim="time", consolidated=False)
+    with xr.open_zarr(tmp_path / "grid.zarr", consolidated=False) as stored:
+        assert (stored["time"].values == grid["time"].values).all()
+
+
+def test_a_product_that_cannot_be_written_is_refused_first(predictor, tmp_path):
+    (tmp_path / "kept").mkdir()
+    with pytest.raises(InputError, match=r"must end in \.zarr"):
+        predictor.write_grid(tmp_path / "kept", NOON, [0.0], [0.0], [300.0])
+    early = np.array(["2019-04-25T12:30", "2019-04-24T23:00"], "datetime64[ns]")
+    with pytest.raises(InputError, match="2019-04-24T23:00"):
+        predictor.write_grid(tmp_path / "new.zarr", early, [0.0], [0.0], [300.0])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["kept"]
 
 
 def test_what_is_read_off_the_profiles_is_theirs(grid):
