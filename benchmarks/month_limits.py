@@ -22,7 +22,7 @@ from rstmrf.data.month import read_truth
 from rstmrf.data.nature import unscaled_columns
 from rstmrf.data.splits import TRAIN
 from rstmrf.data.weather import CONSTANT_FIELDS, DAY_FIELDS
-from rstmrf.evaluate import PARTS
+from rstmrf.evaluate import PARTS, split_table
 from rstmrf.load import load_inputs
 from rstmrf.metrics.moments import profile_weights
 from rstmrf.run_data import RunData
@@ -35,11 +35,15 @@ KNOWN = {
 CHUNK = 20_000
 
 
-def limits(folder: Path) -> list[dict]:
-    """A row for each part, each state of knowledge, with and without the mean error of the inversion: RMSE [dex]."""
+def month_data(folder: Path):
+    """The run's inputs and data on the split of `benchmarks.month`."""
     config = RunConfig.preset("default", **BASE)
     inputs = load_inputs(config, str(folder / "observations.zarr"), str(folder / "tec.nc"), str(folder / "indices.csv"))
-    data = RunData(*inputs, config)
+    return inputs, RunData(*inputs, config)
+
+
+def limits(folder: Path, inputs, data) -> list[dict]:
+    """A row for each part, each state of knowledge, with and without the mean error of the inversion: RMSE [dex]."""
     true = inputs.observations["true_log10_ne_m3"].values[data.used].astype(float)
     values = {"IRI": data.points.background[:, 0].numpy().astype(float)}
     truth = read_truth(folder / "truth.nc", data.iri)
@@ -88,7 +92,9 @@ def main():
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     torch.set_num_threads(1)
-    found = {"month": json.loads((folder / "month.json").read_text()), "limits": limits(folder)}
+    inputs, data = month_data(folder)
+    found = {"month": json.loads((folder / "month.json").read_text()), "split": data.split.digest}
+    found |= {"parts": split_table(data).to_dict("index"), "limits": limits(folder, inputs, data)}
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
     for row in found["limits"]:
         print(*row.values(), sep=" | ")
