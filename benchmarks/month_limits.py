@@ -37,7 +37,7 @@ CHUNK = 20_000
 
 def month_data(folder: Path):
     """The run's inputs and data on the split of `benchmarks.month`."""
-    config = RunConfig.preset("default", **BASE)
+    config = RunConfig.preset("month", **BASE)
     inputs = load_inputs(config, str(folder / "observations.zarr"), str(folder / "tec.nc"), str(folder / "indices.csv"))
     return inputs, RunData(*inputs, config)
 

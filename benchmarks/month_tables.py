@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from rstmrf.config import PRESETS, RunConfig
+
 RESULTS = Path(__file__).parent / "results"
 MODEL, IRI, TEC_SCALED = "R-STMRF", "IRI", "IRI scaled by TEC"
 LOCKED = "held-out times"
@@ -29,13 +31,28 @@ def of_mode(rows, mode) -> list[dict]:
     return [row for row in rows if ("forecast" in row["variant"]) == (mode == "forecast")]
 
 
-def table(rows, name, part=LOCKED, against="observations") -> pd.DataFrame:
-    """One of the tables "scores", "peaks", "peaks by stratum" or "calibration" of all rows, with variant and seed.
+def explored() -> pd.DataFrame:
+    """What was tried on the development part: settings, and RMSE [dex] there; empty where nothing is stored."""
+    path = RESULTS / "month_explored.json"
+    rows = json.loads(path.read_text()) if path.exists() else []
+    usual = {key: field.default for key, field in RunConfig.model_fields.items()} | PRESETS["month"]
+    return pd.DataFrame(
+        {
+            "settings": ", ".join(f"{k} {v}" for k, v in row["settings"].items() if v != usual[k]) or "as the preset",
+            "observations": row["observations"][MODEL],
+            "truth": row["truth"][MODEL],
+        }
+        for row in rows
+    )
 
-    Empty where no row holds it.
+
+def table(rows, name, part=LOCKED, against="observations") -> pd.DataFrame:
+    """One of the tables "scores", "peaks", "peaks by cell" or "calibration" of all rows, with variant, seed, split.
+
+    Several models that predict together have the seed "all". Empty where no row holds the table.
     """
     found = [
-        pd.DataFrame(one[name]).assign(variant=row["variant"], seed=row["seed"])
+        pd.DataFrame(one[name]).assign(variant=row["variant"], seed=_seed(row), split=row["split"])
         for row in rows
         for one in row["scores"]
         if one["part"] == part and one["against"] == against and name in one
@@ -44,10 +61,19 @@ def table(rows, name, part=LOCKED, against="observations") -> pd.DataFrame:
 
 
 def overall(rows, part=LOCKED, against="observations") -> pd.DataFrame:
-    """RMSE [dex] over all points: a row for each variant and seed, a column for each prediction."""
+    """RMSE [dex] over all points: a row for each variant and seed, a column for each prediction.
+
+    Baselines are stored with some rows only; others of the same split have the same.
+    """
     scores = table(rows, "scores", part, against)
     whole = scores[scores["stratum"] == "all"]
-    return whole.pivot(index=["variant", "seed"], columns="prediction", values="rmse")
+    wide = whole.pivot_table(
+        index=["split", "variant", "seed"], columns="prediction", values="rmse", sort=False, dropna=False
+    )
+    wide = wide.dropna(how="all")
+    baselines = wide.drop(columns=MODEL)
+    filled = baselines.fillna(baselines.groupby(level="split").transform("first"))
+    return filled.assign(**{MODEL: wide[MODEL]}).droplevel("split")
 
 
 def best_baseline(of_run: pd.DataFrame) -> pd.Series:
@@ -61,7 +87,7 @@ def skill_table(rows, part=LOCKED) -> pd.DataFrame:
     Columns: RMSE against observations and truth; % below IRI, and % below the best baseline without TEC's magnitude.
     """
     runs = {against: overall(rows, part, against) for against in ("observations", "truth")}
-    first = {against: found.iloc[0].drop(MODEL) for against, found in runs.items()}
+    first = {against: found.iloc[0].drop(MODEL).sort_values() for against, found in runs.items()}
     best = float(best_baseline(runs["observations"]).iloc[0])
     lines = {}
     for name, value in first["observations"].items():
@@ -70,7 +96,7 @@ def skill_table(rows, part=LOCKED) -> pd.DataFrame:
     found = runs["observations"]
     for name in dict.fromkeys(found.index.get_level_values("variant")):
         own = found.loc[name]
-        lines[name] = {key: mean_range(one.loc[name, MODEL]) for key, one in runs.items()} | {"seeds": len(own)}
+        lines[name] = {key: mean_range(one.loc[name, MODEL]) for key, one in runs.items()} | {"seeds": _seeds(own)}
         lines[name] |= _below(own[MODEL].mean(), own[IRI].mean(), best_baseline(own).mean())
     return pd.DataFrame.from_dict(lines, orient="index")
 
@@ -88,7 +114,8 @@ def cosines(rows) -> pd.DataFrame:
     """
     found = pd.concat([pd.DataFrame(row["cosines"]).assign(variant=row["variant"]) for row in rows if "cosines" in row])
     usual = found.groupby("alt_km")["IRI"].median()
-    kept = found[(found["IRI"] - found["alt_km"].map(usual)).abs() < 0.05]
+    apart = (found["IRI"] - found["alt_km"].map(usual)).abs().groupby(found["variant"]).max()
+    kept = found[found["variant"].map(apart) < 0.05]
     by_variant = kept.pivot_table(index="alt_km", columns="variant", values="model", sort=False)
     return pd.concat([usual.rename(IRI), by_variant], axis=1)
 
@@ -124,6 +151,14 @@ def targets(rows) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def verdicts(rows, part=LOCKED) -> pd.DataFrame:
+    """How many of a variant's runs pass each test of `calibration_verdict`, as "2 of 3"."""
+    found = [{"variant": row["variant"], **row[f"verdict {part}"]} for row in rows if f"verdict {part}" in row]
+    if not found:
+        return pd.DataFrame()
+    return pd.DataFrame(found).groupby("variant", sort=False).agg(lambda passed: f"{passed.sum()} of {len(passed)}")
+
+
 def _gain_left(on, off, shuffled):
     if None in (on, off, shuffled):
         return NOT_RUN, "–"
@@ -142,14 +177,9 @@ def _cosine_gain(rows):
 
 
 def _peaks_not_worse(rows, key):
-    peaks = table(rows, "peaks by stratum")
+    peaks = table(rows, "peaks by cell")
     if peaks.empty or ON not in set(peaks["variant"]):
-        whole = table(rows, "peaks")
-        if whole.empty or ON not in set(whole["variant"]):
-            return NOT_RUN, "–"
-        whole = whole[whole["variant"] == ON].groupby("index")[f"{key}_rmse"].mean()
-        unit = "km" if key == "hm_f2_km" else "%"
-        return f"all profiles: {whole[MODEL]:.1f} {unit}, IRI {whole[IRI]:.1f} {unit}; no strata stored", "not told"
+        return NOT_RUN, "–"
     peaks = peaks[(peaks["variant"] == ON) & peaks["estimable"].astype(bool)]
     cells = peaks.pivot_table(index=["stratum", "cell"], columns="prediction", values=f"{key}_rmse")
     worse = cells.index[cells[MODEL] > cells[IRI]].get_level_values("cell")
@@ -171,11 +201,10 @@ def _storm(rows):
 
 def _coverage(rows):
     found = table(rows, "calibration")
-    if found.empty:
+    if found.empty or ON not in set(found["variant"]):
         return NOT_RUN, "–"
-    whole = 100 * found[found["stratum"] == "all"].set_index("variant")["coverage_90"].astype(float)
-    shown = "; ".join(f"{name}: {mean_range(whole[[name]], 1)} %" for name in dict.fromkeys(whole.index))
-    return shown, _yes(whole.between(87, 93).all())
+    whole = 100 * found[(found["stratum"] == "all") & (found["variant"] == ON)]["coverage_90"].astype(float)
+    return f"{mean_range(whole, 1)} %", _yes(whole.between(87, 93).all())
 
 
 def _below(value, iri, best):
@@ -183,6 +212,14 @@ def _below(value, iri, best):
         "% below IRI": round(100 * (1 - value / iri), 1),
         "% below best baseline": round(100 * (1 - value / best), 1),
     }
+
+
+def _seed(row):
+    return "all" if row["seed"] is None else row["seed"]
+
+
+def _seeds(own):
+    return "together" if "all" in own.index else len(own)
 
 
 def _yes(reached):
