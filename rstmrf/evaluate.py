@@ -22,6 +22,7 @@ from rstmrf.metrics import (
     skill,
     strata_of,
 )
+from rstmrf.metrics.moments import profile_days
 from rstmrf.predict import Predictor
 from rstmrf.run_data import RunData
 from rstmrf.uncertainty import Ensemble
@@ -120,7 +121,7 @@ def validate(
     horizontal = {kind: labels for kind, labels in strata.items() if kind != "altitude"}
     enough = {"min_profiles": limits["min_profiles"]} if "min_profiles" in limits else {}
     tables = {
-        "scores": score_table(predicted, observed, profile, np.floor(hours / 24), strata, **limits),
+        "scores": score_table(predicted, observed, profile, profile_days(hours, profile), strata, **limits),
         "peaks": peak_errors(predicted, observed, alt_km, profile),
         "peaks by cell": peak_errors_by_cell(predicted, observed, alt_km, profile, horizontal, **enough),
         "split": split_table(data),
@@ -144,7 +145,7 @@ def split_table(data: RunData) -> pd.DataFrame:
     rows = {}
     for name, number in {**dict(zip(NAMES, range(len(NAMES)), strict=True)), "gap, not used": GAP}.items():
         points = data.part(number)
-        days = np.unique(np.floor(points.coords[:, 3].numpy() / 24).astype(int))
+        days = _days(points)
         dates = (data.points.start.astype("datetime64[D]") + days).astype(str)
         rows[name] = {
             "points": len(points),
@@ -153,6 +154,12 @@ def split_table(data: RunData) -> pd.DataFrame:
             "dates": ", ".join(dates) if len(dates) <= 10 else f"{dates[0]} … {dates[-1]}",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _days(points: PointSet):
+    if not len(points):
+        return np.array([], int)
+    return np.unique(profile_days(points.coords[:, 3].numpy(), points.profile.numpy()))
 
 
 def leak_table(data: RunData, n_points=LEAK_POINTS, seed=0) -> pd.DataFrame:

@@ -49,6 +49,15 @@ class TrainingModule(L.LightningModule):
         self.log_dict(logged, on_step=False, on_epoch=True, batch_size=len(batch.target_ne), sync_dist=True)
         return total
 
+    def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None):
+        """The gradient of σ is clipped apart from the others', so that stating σ leaves the prediction as it is."""
+        spread = self.model.spread
+        own = set(spread.parameters()) if spread is not None else set()
+        given = [p for group in optimizer.param_groups for p in group["params"]]
+        for part in ([p for p in given if p not in own], [p for p in given if p in own]):
+            if part and gradient_clip_val:
+                torch.nn.utils.clip_grad_norm_(part, gradient_clip_val)
+
     def validation_step(self, batch, batch_index):
         error = self.model.log10_density(batch) - batch.target_ne
         self.log("dev_mse", torch.mean(error**2), batch_size=len(error), sync_dist=True)

@@ -42,6 +42,23 @@ def test_it_never_teaches_the_prediction(stating):
     assert all(g is not None for g in found[len(others) :])
 
 
+def test_a_run_that_states_it_predicts_what_a_run_without_it_does(
+    thin_observations, sample_tec, sample_indices, tiny_config, tmp_path
+):
+    predicted = []
+    for weight in (0.0, 1.0):
+        config = tiny_config.changed(w_sigma=weight, sigma_warmup_epochs=0, physics_points=64, gradient_clip=0.1)
+        data = RunData(thin_observations, sample_tec, sample_indices, config)
+        model = train(data, tmp_path / f"weight-{weight:g}")
+        predicted.append(model.residual_field(*_some(data))[0])
+    torch.testing.assert_close(*predicted, rtol=0, atol=0)
+
+
+def _some(data):
+    batch = data.processor(data.points.select(torch.arange(200)))
+    return batch.coords, batch.unique_sw_seq, batch.tec_indices
+
+
 def test_recalibration_makes_nine_tenths_of_the_development_errors_fit(stating):
     model, data = stating
     factor = recalibrate(model, data)

@@ -18,6 +18,14 @@ def profile_weights(profile: Int[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
     return 1.0 / counts[of_point]
 
 
+def profile_days(hours: Float[np.ndarray, " p"], profile: Int[np.ndarray, " p"]) -> Int[np.ndarray, " p"]:
+    """Number of the day (24 h since start) on which a point's profile begins: never of two."""
+    _, of_point = np.unique(profile, return_inverse=True)
+    first = np.full(of_point.max() + 1, np.inf)
+    np.minimum.at(first, of_point, np.asarray(hours, float))
+    return np.floor(first / 24.0).astype(int)[of_point]
+
+
 def daily_moments(predicted, observed, reference, weight, day) -> Float[np.ndarray, "d 10"]:
     """Sums (`NAMES`) over the points of each day that occurs, in order of days.
 

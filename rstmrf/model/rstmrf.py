@@ -37,7 +37,8 @@ class RSTMRF(nn.Module):
         self.residual_field = ResidualField(config, duration_hours)
         learned = config.direction_source == "network"
         self.direction_field = DirectionField(config) if learned else ObservedDirection(config)
-        self.spread = SpreadHead(config) if config.w_sigma else None
+        with torch.random.fork_rng(devices=[]):  # what is drawn later is the same with a σ and without
+            self.spread = SpreadHead(config) if config.w_sigma else None
 
     def forward(self, batch) -> Prediction:
         """Both fields for a batch, all windows at once; training takes its losses by `rstmrf.losses.loss_terms`."""

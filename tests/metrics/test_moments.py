@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rstmrf.metrics.moments import SCORES, bootstrap, daily_moments, profile_weights, scores_of
+from rstmrf.metrics.moments import SCORES, bootstrap, daily_moments, profile_days, profile_weights, scores_of
 
 
 def moments(error, day=None, profile=None, seed=0):
@@ -54,3 +54,8 @@ def test_bootstrap_knows_that_points_of_a_day_go_together():
 def test_two_days_tell_no_spread():
     found, _ = moments(np.array([0.1, 0.2]))
     assert all(np.isnan(bootstrap(found)[name]).all() for name in SCORES)
+
+
+def test_a_profile_that_passes_midnight_is_of_the_day_it_begins():
+    hours, profile = np.array([23.9, 24.1, 24.2, 50.0]), np.array([7, 7, 3, 9])
+    assert profile_days(hours, profile).tolist() == [0, 0, 1, 2]
