@@ -36,7 +36,7 @@ def density_directions(ds: xr.Dataset, source: str, every_deg: float = 12.0) -> 
     fig, ax = _world(ds, f"direction of ∇ₕ log$_{{10}}$ Ne at {ds.attrs['alt_km']:.0f} km")
     density = own["log10_ne_m3"]
     mesh = ax.pcolormesh(density["lon"], density["lat"], density, cmap=_PALE_GREYS, shading="nearest", **_AT)
-    fig.colorbar(mesh, ax=ax, label=f"log$_{{10}}$ Ne of {source} (m$^{{-3}}$)", shrink=0.8)
+    fig.colorbar(mesh, ax=ax, label=f"log$_{{10}}$ Ne, {source} (m$^{{-3}}$)", shrink=0.8)
     styles = {"IRI": {"color": IRI, "width": 0.0036}, source: {"color": MODEL, "width": 0.0018}}
     for name, style in styles.items():
         arrows(ax, ds.sel(source=name), "ne_east", "ne_north", every_deg, **style)
