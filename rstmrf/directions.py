@@ -3,10 +3,13 @@
 import numpy as np
 import pandas as pd
 import torch
+import xarray as xr
 from jaxtyping import Int
 from torch import Tensor
 
+from rstmrf.data.batch import PointSet, attach_background
 from rstmrf.data.collocation import CollocationPool
+from rstmrf.errors import InputError
 from rstmrf.losses import cosine
 from rstmrf.model import jets
 from rstmrf.model.direction import POLAR_LIMIT_DEG, grid_latitude, sample_maps, tec_gradient, turned_with_sun
@@ -83,6 +86,64 @@ def density_cosines(
         strong = (strength > strength[strength > 0].median()).float()
         rows[alt_km] = {name: _mean(torch.cat(values), strong) for name, values in found.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("alt_km")
+
+
+@torch.no_grad()
+def direction_maps(models: dict, data: RunData, hours: Int[np.ndarray, " n"], alt_km: float = 350.0) -> xr.Dataset:
+    """Gradients of TEC and of log10 Ne at one altitude, at whole hours since start, on the grid of the run's maps.
+
+    Args:
+        models: `RSTMRF` by name; IRI comes first of itself.
+
+    Returns:
+        (time, lat, lon): `vtec_tecu`, `tec_east`, `tec_north` [TECU/km], `local_time_h`; `weight`, the area where TEC's
+        gradient is above its median of the hour, 0 elsewhere, beyond 85° and in the seam's second column.
+        (source, time, lat, lon): `log10_ne_m3`, `ne_east`, `ne_north` [1/km], `cosine` and `angle_deg` to TEC's.
+
+    Raises:
+        InputError: an hour without a whole window of maps and indices; the first one is named.
+    """
+    hours = np.atleast_1d(np.asarray(hours))
+    usable = data.processor.usable(torch.from_numpy(hours).float())
+    if not usable.all():
+        raise InputError(f"hour {hours[int((~usable).nonzero()[0])]} has no whole window of maps and indices")
+    maps = [_at_hour(models, data, int(hour), alt_km) for hour in hours]
+    ds = xr.concat(maps, "time")
+    for name, unit in {"vtec_tecu": "TECU", "angle_deg": "degree", "local_time_h": "h", "log10_ne_m3": "dex"}.items():
+        ds[name].attrs["units"] = unit
+    return ds.transpose("source", "time", "lat", "lon").assign_attrs(alt_km=alt_km)
+
+
+def _at_hour(models, data, hour, alt_km):
+    processor = data.processor
+    lat, lon = (torch.from_numpy(np.asarray(x, np.float32)) for x in (processor.lat, processor.lon))
+    shape = (len(lat), len(lon))
+    place = [x.flatten() for x in torch.meshgrid(lat, lon, indexing="ij")]
+    time, height = torch.full_like(place[0], hour), torch.full_like(place[0], alt_km)
+    background = attach_background(*place, height, time.double(), data.iri)
+    coords = torch.stack([*place, height, time], dim=1)
+    no_profile = torch.full(height.shape, -1)
+    batch = processor(PointSet(coords, height, background, no_profile, data.points.start))
+    tec = tec_gradient(batch.target_tec_map)[0].flatten(1).T
+    found = {"IRI": background}
+    for name, model in models.items():
+        jet = model.residual(batch, batch, WITH_DERIVATIVES)
+        found[name] = background + jet.T
+    strength, inside = tec.norm(dim=1), (place[0].abs() <= POLAR_LIMIT_DEG) & (place[1] < 180.0)
+    area = torch.cos(torch.deg2rad(place[0])) * inside * (strength > strength[inside].median())
+    fields = {"vtec_tecu": batch.target_tec_map, "tec_east": tec[:, 0], "tec_north": tec[:, 1], "weight": area}
+    fields["local_time_h"] = local_time_hours(time, place[1])
+    of_source = {"log10_ne_m3": [], "ne_east": [], "ne_north": [], "cosine": []}
+    for jet in found.values():
+        agreement = cosine(jet[:, jets.EAST : jets.ALT], tec).clamp(-1, 1)
+        members = jet[:, jets.VALUE], jet[:, jets.EAST], jet[:, jets.NORTH], agreement
+        for values, member in zip(of_source.values(), members, strict=True):
+            values.append(member.view(shape).numpy())
+    dims, coords = ("lat", "lon"), {"lat": lat.numpy(), "lon": lon.numpy(), "source": list(found)}
+    ds = xr.Dataset({k: (dims, v.reshape(shape).numpy()) for k, v in fields.items()}, coords)
+    ds = ds.assign({k: (("source", *dims), np.stack(v)) for k, v in of_source.items()})
+    ds["angle_deg"] = np.rad2deg(np.arccos(ds["cosine"]))
+    return ds.expand_dims(time=[data.points.start + np.timedelta64(hour, "h")])
 
 
 def _mean(values: Tensor, weight: Tensor) -> float:
