@@ -46,6 +46,7 @@ VARIANTS = {
     "S13 at collocation points": {},
     "no TEC": NO_TEC,
     "S13 at collocation points, shuffled": {"shuffle_tec": True},
+    "S13 at collocation points, strong": {"w_tec_direction": 0.4, "direction_hinge": 0.85},
     "no TEC, no physics": {**NO_TEC, "w_chapman": 0.0},
     "S13 at the observations": {"collocation_points": 0},
     "S13 at collocation points, seen hours": {"collocation_hours": "seen"},

@@ -75,7 +75,9 @@ class Predictor:
         iri = self.iri.log10_density_columns(lat, lon, alt_km, hours.expand(len(lat)))
         windows, _ = self.processor.unique_windows(hours.float())
         field = ColumnField(self.model.residual_field)
-        residual = field(lat, wrap_longitude(lon), alt_km, hours.item(), self.processor.sw[windows[0]])
+        residual = field(
+            lat, wrap_longitude(lon), alt_km, hours.item(), self.processor.driver_windows(windows[:, -1])[0]
+        )
         return iri.numpy(), (iri + residual).numpy()
 
     def _points_of_columns(self, lat, lon, alt_km, time):

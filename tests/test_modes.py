@@ -46,7 +46,7 @@ def test_a_forecast_knows_nothing_after_the_last_observed_hour(five_days, tiny_c
     data = RunData(*five_days, config.changed(collocation_hours="all"))
     assert data.part(TEST_TIMES).coords[:, 3].min() > data.last_hour
     row = int(data.last_hour) - data.processor.first_hour
-    for known, last in ((data.processor.sw, row + config.seq_len - 1), (data.processor.tec, row)):
+    for known, last in ((data.processor.sw, row), (data.processor.tec, row)):
         assert (known[last:] == known[last]).all() and not (known[last - 1] == known[last]).all()
     for batch in data.train_dataloader():
         assert batch.collocation.coords[:, 3].max() < np.floor(data.last_hour) + 1

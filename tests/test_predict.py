@@ -7,7 +7,9 @@ import xarray as xr
 
 from rstmrf.data.batch import attach_background
 from rstmrf.errors import InputError
+from rstmrf.model.rstmrf import RSTMRF
 from rstmrf.predict import Predictor
+from rstmrf.run_data import RunData
 from rstmrf.units import NE_PER_MHZ2, wrap_longitude
 
 NOON = np.datetime64("2019-04-25T12:30", "ns")
@@ -140,3 +142,26 @@ def test_altitudes_outside_are_named(predictor):
 def test_background_columns_are_single_precision(predictor):
     columns = attach_background(*torch.rand(2, 4), torch.full((4,), 300.0), torch.rand(4).double(), predictor.iri)
     assert columns.dtype == torch.float32 and columns.shape == (4, 5)
+
+
+def test_points_grids_and_batches_see_the_same_drivers(thin_observations, sample_tec, sample_indices, tiny_config):
+    """Where all that matters is the window of Kp and F10.7, of any length, every way to a prediction has it alike."""
+    indices = sample_indices.assign(kp=("time", np.random.default_rng(0).uniform(0, 9, sample_indices.sizes["time"])))
+    for changes in ({}, {"driver_hours": 9}, {"driver_hours": 1}, {"lead_hours": 2}):
+        config = tiny_config.changed(**changes)
+        data = RunData(thin_observations, sample_tec, indices, config)
+        torch.manual_seed(0)
+        model = RSTMRF(config, data.duration_hours)
+        with torch.no_grad():
+            for parameter in model.residual_field.drivers.parameters():
+                parameter.mul_(4.0)
+            model.residual_field.decoder[1].weight.mul_(100.0)
+        predictor = Predictor(model, data.iri, data.processor)
+        points = data.points.select(torch.arange(0, 300, 7))
+        with torch.no_grad():
+            of_batch = model.log10_density(data.processor(points)) - points.background[:, 0]
+        assert torch.allclose(predictor.residual(points), of_batch, atol=1e-4)
+        place = np.array([20.0]), np.array([-100.0]), np.array([250.0, 350.0])
+        noon, later = (predictor.columns(*place, NOON + h * np.timedelta64(1, "h"))[1][0] for h in (0, 7))
+        at = predictor.at_points(np.full(2, 20.0), np.full(2, -100.0), place[2], np.full(2, NOON))[1]
+        assert np.allclose(noon, at, atol=1e-3) and np.abs(noon - later).min() > 0.01

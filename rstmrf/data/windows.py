@@ -58,7 +58,7 @@ class SlidingWindowBatchProcessor:
         self.first_hour = int((first - self.start) / HOUR)
         self.tec, has_tec = _on_hours(small["time"].values, small["vtec_tecu"].values[:, None], first, n_hours)
         drivers = np.stack([indices["kp"].values, indices["f107_sfu"].values], axis=-1)
-        before = self.driver_hours - 1  # indices reach back further than the maps have to
+        before = max(0, self.driver_hours - seq_len - lead_hours)  # by so much indices reach back further than maps
         self.sw, has_sw = _on_hours(indices["time"].values, drivers, first - before * HOUR, before + n_hours)
         complete = has_tec & has_sw[before:]
         if missing_hours == "error" and not complete.all():
@@ -86,6 +86,11 @@ class SlidingWindowBatchProcessor:
         unique, window = torch.unique(self.window_hour(hours), return_inverse=True)
         return unique[:, None] + torch.arange(1 - self.seq_len, 1), window
 
+    def driver_windows(self, rows: Tensor) -> Tensor:
+        """Kp and F10.7 of the hours up to those of the maps' rows `[N]`: `[N, driver_hours, 2]`."""
+        first = rows + (len(self.sw) - len(self.tec) - self.driver_hours + 1)
+        return self.sw[first[:, None] + torch.arange(self.driver_hours)]
+
     def shuffle_tec(self, seed: int = 0) -> None:
         """Give every hour the map of another one, for control."""
         self.tec = self.tec[torch.randperm(len(self.tec), generator=torch.Generator().manual_seed(seed))]
@@ -93,7 +98,7 @@ class SlidingWindowBatchProcessor:
     def forget_after(self, hour: float) -> None:
         """Hold maps and indices at what they were in the hour of `hour` [h since start]: a forecast knows no more."""
         row = int(self.window_hour(torch.tensor(float(hour))))
-        for values, last in ((self.tec, row), (self.sw, row + self.driver_hours - 1)):
+        for values, last in ((self.tec, row), (self.sw, row + len(self.sw) - len(self.tec))):
             values[last + 1 :] = values[last]
 
     def __call__(self, points: PointSet, collocation: PointSet | None = None) -> Batch:
@@ -108,7 +113,7 @@ class SlidingWindowBatchProcessor:
             background=points.background,
             tec_indices=window,
             collocation=None if collocation is None else Points(collocation.coords, collocation.background, elsewhere),
-            unique_sw_seq=self.sw[rows[:, -1:] + torch.arange(self.driver_hours)],
+            unique_sw_seq=self.driver_windows(rows[:, -1]),
             unique_tec_map_seq=self.tec[rows - self.lead_hours],
             target_tec_map=self.tec[rows[:, -1]],
             next_tec_map=self.tec[(rows[:, -1] + 1).clamp(max=len(self.tec) - 1)] if self.next_map else None,
