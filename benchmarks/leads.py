@@ -2,7 +2,7 @@
 
 FOLDER is what `scripts/make_month.py` wrote; without it the packaged sample's two days of real maps are used. The head
 is trained alone, by its own supervision (`head_loss`), on hours that hold training points; it is scored on held-out
-hours: locked days of the month, blocks of hours of the sample. No density takes part. The epoch is chosen on hours
+hours: locked days of the month, blocks of hours of the sample. No density takes part. The step is chosen on hours
 of the development part. Rows are added to `results/leads.json`; what is there is not run again.
 """
 
@@ -23,7 +23,8 @@ from rstmrf.model.rstmrf import RSTMRF
 from rstmrf.run_data import RunData
 
 RESULTS = Path(__file__).parent / "results" / "leads.json"
-LEADS, SEEDS, EPOCHS, WINDOWS, RATE = (0, 1, 2, 3, 6), (0, 1, 2), 12, 16, 4e-3
+LEADS, SEEDS, STEPS, WINDOWS, RATE = (0, 1, 2, 3, 6), (0, 1, 2), 400, 16, 4e-3
+LOOKS = 8  # at the development part
 
 
 def hours_of(data: RunData, *parts: int) -> np.ndarray:
@@ -32,25 +33,26 @@ def hours_of(data: RunData, *parts: int) -> np.ndarray:
 
 
 def trained(data: RunData, seed: int):
-    """The model whose head was best on development hours, and its cosines there, epoch by epoch."""
+    """The model whose head was best on development hours, and its cosines there, look by look."""
     torch.manual_seed(seed)
     model = RSTMRF(data.config, data.duration_hours)
     processor = data.processor
     rows = torch.from_numpy(hours_of(data, TRAIN)) - processor.first_hour
     window = torch.arange(1 - processor.seq_len, 1) - processor.lead_hours
     optimizer = torch.optim.AdamW(model.direction_field.parameters(), lr=RATE, weight_decay=1e-3)
-    steps = EPOCHS * -(-len(rows) // WINDOWS)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, STEPS, pct_start=0.1)
     curve, best = [], None
-    for _ in range(EPOCHS):
-        for some in rows[torch.randperm(len(rows))].split(WINDOWS):
-            field = model.direction_field(processor.tec[some[:, None] + window])
-            loss = head_loss(field, processor.tec[some], data.config.direction_mode)
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.direction_field.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
+    for step in range(1, STEPS + 1):
+        some = rows[torch.randperm(len(rows))[:WINDOWS]]
+        field = model.direction_field(processor.tec[some[:, None] + window])
+        loss = head_loss(field, processor.tec[some], data.config.direction_mode)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.direction_field.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if step % (STEPS // LOOKS):
+            continue
         scores = direction_scores(model, data, hours_of(data, DEVELOPMENT))
         curve.append(round(float(scores.loc["all", "head"]), 4))
         if best is None or curve[-1] >= max(curve):
