@@ -87,9 +87,10 @@ def score(row: dict, model, data: RunData, truth, tec, sigma) -> dict:
         stated = sigma(data.part(PARTS[part])).numpy()
         for against, values in (("observations", None), ("truth", truth)):
             found = validate(model, data, part=part, tec=tec, truth=values, sigma=stated, n_bootstrap=200)
+            locked = part == "held-out times" and against == "observations"
             if against == "observations":
                 row[f"verdict {part}"] = calibration_verdict(found.tables["calibration"])
-            row["scores"].append({"part": part, "against": against, **_kept(found, row["seed"])})
+            row["scores"].append({"part": part, "against": against, **_kept(found, row["seed"], locked)})
     return row
 
 
@@ -154,8 +155,8 @@ def _truth_and_tec(folder, data):
     return inputs.observations["true_log10_ne_m3"].values[data.used], inputs.tec
 
 
-def _kept(found, seed):
-    """The tables of a report, to five digits; what needs no model, with the first seed alone."""
+def _kept(found, seed, cells):
+    """The tables of a report, to five digits; what needs no model, with the first seed alone; cells where wanted."""
     kept = {}
     for name in ("scores", "peaks", "peaks by cell", "calibration"):
         table = found.tables.get(name)
@@ -165,6 +166,8 @@ def _kept(found, seed):
             table = table[table["prediction"] == "R-STMRF"]
         elif seed != SEEDS[0] and name == "peaks":
             table = table.loc[["R-STMRF"]]
+        if not cells and "stratum" in table:
+            table = table[table["stratum"] == "all"]
         rows = found._replace(tables={name: table.round(5)}).as_dict()["tables"][name]
         kept[name] = [{key: value for key, value in row.items() if value is not None} for row in rows]
     return kept
