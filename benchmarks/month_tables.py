@@ -192,7 +192,7 @@ def _gain_left(on, off, shuffled):
     if on >= off:
         return "there is no gain", "–"
     left = 100 * (off - shuffled) / (off - on)
-    return f"{left:.0f} % left", _yes(left <= 25)
+    return f"{left:.0f} % left" if left > 0 else "none left", _yes(left <= 25)
 
 
 def _cosine_gain(rows):
