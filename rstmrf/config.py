@@ -149,6 +149,7 @@ class RunConfig(BaseModel):
     direction_source: Literal["network", "observed"] = Field(
         "network", description="network: ConvLSTM; observed: gradient of the maps themselves, nothing is learned"
     )
+    direction_by_strength: bool = Field(False, description="S13 weighs points by the strength of TEC's gradient, too")
     direction_hinge: float = Field(1.0, gt=0, le=1, description="cosines above it cost nothing; 1: all cost (metric)")
     direction_peak_km: float = Field(350.0, gt=0, description="km; where the direction weighs most")
     direction_width_km: float = Field(100.0, gt=0, description="km; e-folding half width of that weight")

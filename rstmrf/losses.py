@@ -121,7 +121,11 @@ def direction_terms(batch, direction_field, gradient: Float[Tensor, "p 2"], conf
     supervised = config.direction_mode == "metric"
     observed = tec_gradient(batch.target_tec_map, config.direction_mode) if supervised else None
     of_cell = shares(head_weight(observed)) if supervised else None
-    of_point = shares(direction_weight(at.coords, config))
+    of_point = direction_weight(at.coords, config)
+    if config.direction_by_strength:
+        where = at.tec_indices, at.coords[:, 0], at.coords[:, 1]
+        of_point = of_point * sample_maps(tec_gradient(batch.target_tec_map), *where).norm(dim=1)
+    of_point = shares(of_point)
 
     def terms(group: slice, gradient):
         field = direction_field(batch.unique_tec_map_seq[group]).to(gradient.dtype)

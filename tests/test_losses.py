@@ -240,3 +240,27 @@ def test_groups_of_windows_change_neither_terms_nor_gradients(mode, size):
         gradients = torch.autograd.grad(total_loss(terms, changed), list(model.parameters()))
         found.append(torch.cat([torch.stack(list(terms.values())), *(g.flatten() for g in gradients)]))
     assert (found[0] - found[1]).norm() < 1e-9 * found[0].norm()
+
+
+def test_points_may_count_by_the_strength_of_the_gradient_of_tec():
+    torch.manual_seed(0)
+    tiny = dict(basis_dim=4, siren_hidden=8, siren_layers=1, lstm_layers=1, seq_len=2, direction_source="observed")
+    batch = whole_batch()
+    tec = batch.target_tec_map.clone()
+    tec[..., : tec.shape[-2] // 2 + 2, :] = 10.0  # flat in the south
+    maps = batch.unique_tec_map_seq.clone()
+    maps[:, -1] = tec
+    batch = replace(batch, target_tec_map=tec, unique_tec_map_seq=maps)
+    south = batch.coords[:, 0] < 0
+    assert 0 < south.sum() < len(south)
+
+    def term(seen, by_strength):
+        config = CONFIG.changed(**tiny, direction_by_strength=by_strength)
+        torch.manual_seed(1)
+        return loss_terms(seen, RSTMRF(config, 48.0), config)["tec_direction"].item()
+
+    moved = batch.coords.clone()
+    moved[south, 2] -= 100.0  # with other weights by altitude
+    elsewhere = replace(batch, coords=moved)
+    assert term(batch, True) == pytest.approx(term(elsewhere, True), rel=1e-5)
+    assert term(batch, False) != pytest.approx(term(elsewhere, False), rel=1e-3)
