@@ -17,6 +17,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 
+from benchmarks.memory import CONFIGURATIONS
 from rstmrf import planning
 from rstmrf.config import RunConfig
 from rstmrf.training import history, memory_history
@@ -27,15 +28,6 @@ RESULTS = Path(__file__).parent / "results" / "tradeoffs.json"
 BASE = {"preset": "sample", "batch_size": 2048, "tec_downsample_factor": 4, "tec_feat_dim": 16, "patience": 100}
 #: by batch size; the last batch of a group of hours is smaller, so steps of an epoch are not in proportion to 1 / batch
 EPOCHS = {2048: 7, 1024: 4, 512: 2}
-SMALL_MODEL = {"basis_dim": 48, "siren_hidden": 96}
-SMALL_TEC = {"seq_len": 4, "tec_downsample_factor": 6}
-CONFIGURATIONS = {
-    "default": {},
-    "small batch": {"batch_size": 1024},
-    "small model": SMALL_MODEL,
-    "small TEC": SMALL_TEC,
-    "all of them": {"batch_size": 1024, **SMALL_MODEL, **SMALL_TEC},
-}
 ALONE = {
     "batch_size 512": {"batch_size": 512},
     "seq_len 4": {"seq_len": 4},
