@@ -26,9 +26,9 @@ def run(folder: Path, steps: int) -> None:
     import lightning as L
 
     from rstmrf.config import RunConfig
-    from rstmrf.data import sample
-    from rstmrf.run_data import RunData
-    from rstmrf.training import TrainingModule
+    from rstmrf.data.run_data import RunData
+    from rstmrf.readers import sample
+    from rstmrf.training.loop import TrainingModule
 
     torch.set_num_threads(1)
     config = RunConfig(epochs=1)

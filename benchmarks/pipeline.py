@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks import machine
-from rstmrf.allocator import keep_freed_memory
+from rstmrf.runtime import keep_freed_memory
 
 RESULTS = Path(__file__).parent / "results" / "pipeline.json"
 POINTS, HOURS, START = 9_200_000, 720, "2020-01-01"
@@ -54,8 +54,8 @@ def measure(folder: Path, batches: int) -> dict:
     """Read, prepare and train a few steps; to be run in a fresh process."""
     from rstmrf.config import RunConfig
     from rstmrf.data.batch import attach_background
-    from rstmrf.load import load_inputs
-    from rstmrf.run_data import RunData
+    from rstmrf.data.run_data import RunData
+    from rstmrf.readers.inputs import load_inputs
 
     row, started = {"imported_mb": machine.peak_resident_mb()}, time.perf_counter()
 
@@ -90,8 +90,8 @@ def measure(folder: Path, batches: int) -> dict:
 
 def _train(data, batch_source, batches):
     """Median seconds of taking a batch and of the step on it, in turn."""
-    from rstmrf.losses import loss_terms, total_loss
-    from rstmrf.model.rstmrf import RSTMRF
+    from rstmrf.model.whole import RSTMRF
+    from rstmrf.training.losses import loss_terms, total_loss
 
     torch.manual_seed(0)
     model = RSTMRF(data.config, data.duration_hours)

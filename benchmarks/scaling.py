@@ -21,10 +21,10 @@ from torch.utils.flop_counter import flop_registry
 
 from benchmarks import machine
 from benchmarks.train_step import HOURS, make_batch
-from rstmrf.allocator import keep_freed_memory
 from rstmrf.config import RunConfig
-from rstmrf.losses import loss_terms, total_loss
-from rstmrf.model.rstmrf import RSTMRF
+from rstmrf.model.whole import RSTMRF
+from rstmrf.runtime import keep_freed_memory
+from rstmrf.training.losses import loss_terms, total_loss
 
 RESULTS = Path(__file__).parent / "results" / "scaling.json"
 DEFAULT = {"points": 2048, "windows": 4, "hours": 6, "factor": 4, "hidden": 128}

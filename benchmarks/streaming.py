@@ -12,11 +12,11 @@ import torch
 
 from benchmarks import machine
 from rstmrf.config import RunConfig
-from rstmrf.data import sample
-from rstmrf.data.tec import downsample
-from rstmrf.losses import cosine
+from rstmrf.globe import cosine
 from rstmrf.model.convlstm import convolve_globe
 from rstmrf.model.direction import TEC_SCALE_TECU, DirectionField
+from rstmrf.readers import sample
+from rstmrf.readers.tec import downsample
 
 RESULTS = Path(__file__).parent / "results" / "streaming.json"
 HOURS, FACTOR = 6, 4

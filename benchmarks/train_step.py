@@ -16,11 +16,11 @@ import torch
 
 from benchmarks import machine
 from benchmarks.literal import LiteralRSTMRF, literal_loss
-from rstmrf.allocator import keep_freed_memory
 from rstmrf.config import DOCUMENT_MODE, RunConfig
 from rstmrf.data.batch import Batch
-from rstmrf.losses import loss_terms, total_loss
-from rstmrf.model.rstmrf import RSTMRF
+from rstmrf.model.whole import RSTMRF
+from rstmrf.runtime import keep_freed_memory
+from rstmrf.training.losses import loss_terms, total_loss
 
 RESULTS = Path(__file__).parent / "results" / "train_step.json"
 VARIANTS = ("literal", "literal-data-only", "rstmrf-document", "rstmrf")

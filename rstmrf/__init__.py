@@ -10,15 +10,15 @@ _HOMES = {
     "RunConfig": "config",
     "read_parameters": "parameters",
     "IriBackground": "background",
-    "load_inputs": "load",
-    "load_tec": "data.tec",
-    "read_observations": "data.observations",
-    "read_indices": "data.indices",
-    "RunData": "run_data",
-    "train": "training",
+    "load_inputs": "readers.inputs",
+    "load_tec": "readers.tec",
+    "read_observations": "readers.observations",
+    "read_indices": "readers.indices",
+    "RunData": "data.run_data",
+    "train": "training.loop",
     "Predictor": "predict",
-    "save_model": "weights",
-    "load_model": "weights",
+    "save_model": "model.weights",
+    "load_model": "model.weights",
 }
 __all__ = sorted(_HOMES)
 

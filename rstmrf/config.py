@@ -11,7 +11,7 @@ from rstmrf.errors import InputError
 Preset = Literal["default", "cpu-8gb", "gpu-4gb", "sample", "month"]
 
 #: What a preset changes; the document's sections "CPU, 8 GB" (S32) and "GPU, 4 GB" (S33); the embedded sample;
-#: and weeks of profiles, as settings were compared on development days of a simulated month (benchmarks/month.py).
+#: and weeks of profiles, as settings were compared on development days of a simulated month (studies/month.py).
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "cpu-8gb": {

@@ -12,7 +12,7 @@ from rstmrf.data.batch import PointSet
 from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
 from rstmrf.model.columns import ColumnField
-from rstmrf.model.rstmrf import RSTMRF
+from rstmrf.model.whole import RSTMRF
 from rstmrf.units import critical_frequency_mhz, hours_since, ne_from_log10, wrap_longitude
 
 _CHUNK = 16384

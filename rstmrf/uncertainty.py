@@ -8,13 +8,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rstmrf.data.batch import PointSet
+from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import DEVELOPMENT
 from rstmrf.errors import InputError
 from rstmrf.metrics import recalibration_factor
-from rstmrf.model.rstmrf import RSTMRF
+from rstmrf.model.whole import RSTMRF
 from rstmrf.predict import Predictor
-from rstmrf.run_data import RunData
-from rstmrf.training import train
+from rstmrf.training.loop import train
 
 _CHUNK = 16384
 

@@ -13,10 +13,10 @@ import xarray as xr
 from cmcrameri import cm
 from PIL import Image
 
-from rstmrf.data import sample
-from rstmrf.data.tec import downsample
-from rstmrf.model.direction import POLAR_LIMIT_DEG, tec_gradient
-from rstmrf.plots import world_axes
+from rstmrf.figures.plots import world_axes
+from rstmrf.globe import POLAR_LIMIT_DEG, tec_gradient
+from rstmrf.readers import sample
+from rstmrf.readers.tec import downsample
 
 HOUR = np.datetime64("2019-04-25T20", "ns")
 PICTURE = Path(__file__).resolve().parents[1] / "book" / "figures" / "sample.png"

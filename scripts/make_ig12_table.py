@@ -1,4 +1,4 @@
-"""Write rstmrf/data/tables/ig12_rz12.csv from IRI's ig_rz.dat: python scripts/make_ig12_table.py PATH_TO_ig_rz.dat."""
+"""Write rstmrf/background/tables/ig12_rz12.csv from IRI's table: python scripts/make_ig12_table.py ig_rz.dat."""
 
 import re
 import sys

@@ -1,6 +1,6 @@
 """Make the month with known truth: python scripts/make_month.py --points 300000 --out FOLDER [--seed 20240901].
 
-September 2024, simulated but for Kp and F10.7 (`rstmrf.data.month`). It writes observations.zarr, tec.nc (the maps for
+September 2024, simulated but for Kp and F10.7 (`rstmrf.simulate.month`). It writes observations.zarr, tec.nc (maps for
 the model), tec_other.nc (another centre's, with an error of its own), truth.nc (true TEC and what makes the truth
 again), indices.csv and month.json. Train on it by path:
 
@@ -21,12 +21,13 @@ import numpy as np
 import torch
 from make_sample import write_indices
 
-from rstmrf.data import month, month_profiles
-from rstmrf.data.map_gradients import mean_cosine
-from rstmrf.data.nature import LAT, LON, iri_columns, unscaled_columns
-from rstmrf.data.observations import read_observations
-from rstmrf.data.point_store import write_point_store
-from rstmrf.data.weather import CONSTANT_FIELDS, DAY_FIELDS
+from rstmrf.background.vtec import iri_columns
+from rstmrf.globe import mean_cosine
+from rstmrf.readers.observations import read_observations
+from rstmrf.readers.point_store import write_point_store
+from rstmrf.simulate import month, month_profiles
+from rstmrf.simulate.nature import LAT, LON, unscaled_columns
+from rstmrf.simulate.weather import CONSTANT_FIELDS, DAY_FIELDS
 from rstmrf.units import hours_since
 
 PROFILES_PER_PIECE = 500
@@ -131,8 +132,7 @@ def gradient_facts(truth, made, centres, iri):
     area = np.cos(np.deg2rad(LAT))[:, None] * np.ones(shape)
     facts = {
         f"cosine_{name}": {
-            f"{alt:g} km": round(mean_cosine(ne[..., k].reshape(shape), tec, LAT), 3)
-            for k, alt in enumerate(ALTITUDES_KM)
+            f"{alt:g} km": round(mean_cosine(ne[..., k].reshape(shape), tec), 3) for k, alt in enumerate(ALTITUDES_KM)
         }
         for name, ne, tec in (
             ("truth_ne_vs_given_tec", columns, given),
@@ -140,8 +140,8 @@ def gradient_facts(truth, made, centres, iri):
             ("iri_ne_vs_given_tec", of_iri, given),
         )
     }
-    facts["cosine_true_vs_given_tec"] = round(mean_cosine(true_tec, given, LAT), 3)
-    facts["cosine_other_vs_given_tec"] = round(mean_cosine(other, given, LAT), 3)
+    facts["cosine_true_vs_given_tec"] = round(mean_cosine(true_tec, given), 3)
+    facts["cosine_other_vs_given_tec"] = round(mean_cosine(other, given), 3)
     facts["cosine_definition"] = "mean over area, |lat| < 85, where the TEC gradient per km is above its median"
     for name, tec in (("given", given), ("iri", made.vtec_iri_tecu.values[at])):
         facts[f"{name}_minus_true_tec_rms_tecu"] = round(

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rstmrf.data import sample, simulate
-from rstmrf.data.indices import find_installed_table, read_indices
-from rstmrf.data.map_gradients import mean_cosine
-from rstmrf.data.orbits import GPS, LEVELS_KM, MAX_AZIMUTH_DEG, occultations, read_tle
-from rstmrf.data.tec import fill_poles, hourly, read_tec
+from rstmrf.globe import mean_cosine
+from rstmrf.readers import sample
+from rstmrf.readers.indices import find_installed_table, read_indices
+from rstmrf.readers.tec import fill_poles, hourly, read_tec
+from rstmrf.simulate import sample_run as simulate
+from rstmrf.simulate.orbits import GPS, LEVELS_KM, MAX_AZIMUTH_DEG, occultations, read_tle
 from rstmrf.units import hours_since
 
 IONEX_FILES = ("uqrg1150.19i.Z", "uqrg1160.19i.Z")
@@ -50,7 +51,7 @@ def main():
     tec = fill_poles(read_tec(tec_file))
     background = sample.background()
     truth = simulate.NatureRun(background, tec, args.seed)
-    found = occultations(read_tle(sample.TLE_FILE), sample.START, sample.END - np.timedelta64(1, "s"))
+    found = occultations(read_tle(simulate.TLE_FILE), sample.START, sample.END - np.timedelta64(1, "s"))
     observed = simulate.observe(truth, found, args.seed)
     observed.attrs |= provenance(truth, tec, args.seed) | gradient_cosines(truth, tec)
     observations_file = args.out / sample.OBSERVATIONS_FILE.name
@@ -97,11 +98,11 @@ def write_observations(observed, path):
 
 def provenance(truth, tec, seed):
     """What the attributes of the observations say of how they were made."""
-    line = read_tle(sample.TLE_FILE)[0]
+    line = read_tle(simulate.TLE_FILE)[0]
     table = sample.indices().sel(time="2019-04-25T00")
     return {
         "title": "Simulated FY-3D occultations of simulated electron density, 2019-04-25 and 26",
-        "source": "simulated: nature run of rstmrf.data.simulate (IRI scaled to real TEC maps), no measured density",
+        "source": "simulated: nature run of rstmrf.simulate (IRI scaled to real TEC maps), no measured density",
         "history": f"made by scripts/make_sample.py, seed {seed}",
         "seed": seed,
         "geometry": f"simulated: SGP4 with FY-3D elements of epoch {line[18:32]} (YYDDD.d), {GPS.name} constellation, "
@@ -132,8 +133,8 @@ def gradient_cosines(truth, tec, every_hours=3):
     weight = np.cos(np.deg2rad(truth.lat))[:, None] * np.ones_like(maps)
     return {
         "rms_truth_minus_map_tecu": round(float(np.sqrt(np.average((vtec - maps) ** 2, weights=weight))), 2),
-        "cosine_truth_vs_map_gradient_vtec": round(mean_cosine(vtec, maps, truth.lat), 3),
-        "cosine_truth_vs_map_gradient_ne350km": round(mean_cosine(density, maps, truth.lat), 3),
+        "cosine_truth_vs_map_gradient_vtec": round(mean_cosine(vtec, maps), 3),
+        "cosine_truth_vs_map_gradient_ne350km": round(mean_cosine(density, maps), 3),
         "cosine_definition": "mean over area, |lat| < 85, where the map's gradient per km is above its median",
     }
 

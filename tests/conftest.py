@@ -9,8 +9,19 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # Before any of these is imported. The readers stay out: they refuse a user's wrong types with sentences of their own.
-SHAPES_CHECKED = ["background", "model", "losses", "run_data", "training", "predict"]
-SHAPES_CHECKED += ["data.batch", "data.windows", "data.splits"]
+SHAPES_CHECKED = [
+    "globe",
+    "background.iri",
+    "background.maps",
+    "background.profile",
+    "background.days",
+    "model",
+    "data.batch",
+    "data.windows",
+    "data.splits",
+    "data.run_data",
+]
+SHAPES_CHECKED += ["training.losses", "training.loop", "predict"]
 install_import_hook([f"rstmrf.{name}" for name in SHAPES_CHECKED], "beartype.beartype")
 matplotlib.use("agg")  # not in the environment: kernels of notebooks under test would inherit it
 settings.register_profile("rstmrf", deadline=None, derandomize=True)
@@ -46,14 +57,14 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def sample_tec():
-    from rstmrf.data import sample
+    from rstmrf.readers import sample
 
     return sample.tec()
 
 
 @pytest.fixture(scope="session")
 def sample_indices():
-    from rstmrf.data import sample
+    from rstmrf.readers import sample
 
     return sample.indices()
 
@@ -61,7 +72,7 @@ def sample_indices():
 @pytest.fixture(scope="session")
 def thin_observations():
     """Every eighth profile of the sample."""
-    from rstmrf.data import sample
+    from rstmrf.readers import sample
 
     observations = sample.observations()
     return observations.isel(point=observations["profile"].values % 8 == 0)
@@ -90,7 +101,7 @@ def tiny_config():
 @pytest.fixture(scope="session")
 def tiny_data(thin_observations, sample_tec, sample_indices, tiny_config):
     """A run's data from an eighth of the sample."""
-    from rstmrf.run_data import RunData
+    from rstmrf.data.run_data import RunData
 
     return RunData(thin_observations, sample_tec, sample_indices, tiny_config)
 
@@ -98,7 +109,7 @@ def tiny_data(thin_observations, sample_tec, sample_indices, tiny_config):
 @pytest.fixture(scope="session")
 def trained(tiny_data, tmp_path_factory):
     """A model of two epochs and the folder of its run."""
-    from rstmrf.training import train
+    from rstmrf.training.loop import train
 
     run_dir = tmp_path_factory.mktemp("runs") / "tiny"
     return train(tiny_data, run_dir), run_dir

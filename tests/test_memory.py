@@ -1,8 +1,5 @@
 """The ledger counts bytes: known tensors of the design document, each storage once, fake as real."""
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,15 +7,13 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from benchmarks.literal import LiteralRSTMRF, literal_loss
 from benchmarks.train_step import make_batch
 from rstmrf import memory
 from rstmrf.config import RunConfig
 from rstmrf.errors import InputError
-from rstmrf.losses import loss_terms, total_loss
-from rstmrf.model.rstmrf import RSTMRF
+from rstmrf.model.whole import RSTMRF
+from rstmrf.training.losses import loss_terms, total_loss
 
 F32 = 4
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 import xarray as xr
 
-from rstmrf.data.indices import given_indices
+from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import TEST_TIMES
 from rstmrf.errors import InputError
-from rstmrf.losses import loss_terms
-from rstmrf.model.rstmrf import RSTMRF
-from rstmrf.run_data import RunData
+from rstmrf.model.whole import RSTMRF
+from rstmrf.readers.indices import given_indices
+from rstmrf.training.losses import loss_terms
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

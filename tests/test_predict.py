@@ -6,10 +6,10 @@ import torch
 import xarray as xr
 
 from rstmrf.data.batch import attach_background
+from rstmrf.data.run_data import RunData
 from rstmrf.errors import InputError
-from rstmrf.model.rstmrf import RSTMRF
+from rstmrf.model.whole import RSTMRF
 from rstmrf.predict import Predictor
-from rstmrf.run_data import RunData
 from rstmrf.units import NE_PER_MHZ2, wrap_longitude
 
 NOON = np.datetime64("2019-04-25T12:30", "ns")

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import DEVELOPMENT
 from rstmrf.errors import InputError
-from rstmrf.evaluate import validate
-from rstmrf.losses import loss_terms, sigma_loss
+from rstmrf.evaluation.evaluate import validate
 from rstmrf.metrics import calibration_table, calibration_verdict
-from rstmrf.model.rstmrf import RSTMRF
-from rstmrf.run_data import RunData
-from rstmrf.training import train
+from rstmrf.model.whole import RSTMRF
+from rstmrf.training.loop import train
+from rstmrf.training.losses import loss_terms, sigma_loss
 from rstmrf.uncertainty import Ensemble, recalibrate, stated_sigma
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -11,8 +11,8 @@ from torch import Tensor
 from rstmrf.background import maps, profile
 from rstmrf.background.days import FOUR, DayMaps
 from rstmrf.background.sun import sun_position
-from rstmrf.background.threads import in_threads
 from rstmrf.errors import InputError
+from rstmrf.runtime import in_threads
 from rstmrf.units import wrap_longitude
 
 ALT_RANGE_KM = (80.0, 1000.0)
@@ -35,7 +35,7 @@ class IriBackground:
     """IRI for consecutive days, from two driver values a day.
 
     IG12 rules foF2 and hmF2; the F10.7 mean rules the rest (F2 thickness, M(3000)F2, E layer). Where only one F10.7 is
-    at hand, PyIRI's own conversion gives its IG12: `rstmrf.data.solar_cycle`.
+    at hand, PyIRI's own conversion gives its IG12: `rstmrf.background.drivers`.
 
     Args:
         start: first day (UTC), a date or ISO string.

@@ -1,1 +1,1 @@
-"""Readers: files in, validated xarray objects with units out."""
+"""What a run is made of: points, windows of maps and drivers, splits, batches."""

@@ -7,10 +7,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rstmrf.allocator import give_back_freed_memory
 from rstmrf.background import IriBackground
 from rstmrf.errors import InputError
-from rstmrf.units import EARTH_RADIUS_KM, hours_since, wrap_longitude
+from rstmrf.globe import metric
+from rstmrf.runtime import give_back_freed_memory
+from rstmrf.units import hours_since, wrap_longitude
 
 COORDS = ("lat_deg", "lon_deg", "alt_km", "time_hours")
 BACKGROUND = ("log10_ne_m3", "d_east_per_km", "d_north_per_km", "d_alt_per_km", "d2_alt_per_km2")
@@ -98,9 +99,8 @@ def attach_background(lat, lon, alt_km, hours, iri: IriBackground, first_number:
     Errors call the first point `first_number`.
     """
     at = iri.evaluate(lat, lon, alt_km, hours, first_number)
-    per_km = 180.0 / (torch.pi * (EARTH_RADIUS_KM + torch.as_tensor(alt_km).to(iri.dtype)))
-    cosine = torch.cos(torch.deg2rad(torch.as_tensor(lat).to(iri.dtype))).clamp(min=1e-3)
-    east, north = at.d_dlon_per_deg * per_km / cosine, at.d_dlat_per_deg * per_km
+    east_km, north_km = metric(*(torch.as_tensor(x).to(iri.dtype) for x in (lat, alt_km)))
+    east, north = torch.rad2deg(at.d_dlon_per_deg) / east_km, torch.rad2deg(at.d_dlat_per_deg) / north_km
     return torch.stack([at.log10_ne_m3, east, north, at.d_dalt_per_km, at.d2_dalt2_per_km2], dim=1).float()
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from rstmrf.data.batch import Batch, Points, PointSet
-from rstmrf.data.tec import downsample
 from rstmrf.errors import InputError
+from rstmrf.readers.tec import downsample
 from rstmrf.units import wrap_longitude
 
 HOUR = np.timedelta64(1, "h")

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import linear
 
-from rstmrf.background.threads import in_threads
 from rstmrf.model.coordinates import ALT_CENTRE_KM, ALT_HALF_RANGE_KM, spatial_features, temporal_features
 from rstmrf.model.field import ResidualField
+from rstmrf.runtime import in_threads
 
 ALTITUDE_FEATURE = {"document": 2, "unit-vector": 3}
 _CHUNK = 4096  # points evaluated together: few enough for cache, enough for a matrix product

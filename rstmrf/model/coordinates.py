@@ -6,18 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rstmrf.globe import metric
 from rstmrf.units import EARTH_RADIUS_KM
 
 ALT_CENTRE_KM, ALT_HALF_RANGE_KM = 310.0, 190.0  # 120 to 500 km becomes −1 to 1
 N_SPATIAL = {"document": 5, "unit-vector": 6}
 N_TEMPORAL = {"document": 1, "diurnal": 4, "elapsed": 5}
-_SMALLEST_COSINE = 0.05  # east is not a direction at the poles
-
-
-def metric(lat_deg: Tensor, alt_km: Tensor) -> tuple[Tensor, Tensor]:
-    """Kilometres to a radian eastwards and northwards at a place, each `[B]`."""
-    radius = EARTH_RADIUS_KM + alt_km
-    return radius * torch.cos(torch.deg2rad(lat_deg)).clamp(min=_SMALLEST_COSINE), radius
 
 
 def spatial_features(coords: Float[Tensor, "b 4"], mode: str, order: int) -> Float[Tensor, "k b f"]:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from rstmrf.data import sample
 from rstmrf.data.batch import BACKGROUND, Batch, Points, attach_background, prepare_points
 from rstmrf.errors import InputError
+from rstmrf.readers import sample
 from rstmrf.units import EARTH_RADIUS_KM
 
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from rstmrf.data import sample
 from rstmrf.data.batch import attach_background
 from rstmrf.data.collocation import CollocationPool, allowed_hours, collocator
 from rstmrf.data.windows import BatchDataset
 from rstmrf.errors import InputError
+from rstmrf.readers import sample
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rstmrf.model.coordinates import N_SPATIAL, N_TEMPORAL, metric, spatial_features, temporal_features
+from rstmrf.globe import metric
+from rstmrf.model.coordinates import N_SPATIAL, N_TEMPORAL, spatial_features, temporal_features
 from rstmrf.units import EARTH_RADIUS_KM
 
 MODES = list(N_SPATIAL)

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rstmrf.config import RunConfig
-from rstmrf.losses import cosine
+from rstmrf.globe import cosine, pad_globe, sample_maps, tec_gradient, turned_with_sun
 from rstmrf.model.convlstm import convolve_globe
-from rstmrf.model.direction import DirectionField, pad_globe, sample_maps, tec_gradient, turned_with_sun
+from rstmrf.model.direction import DirectionField
 from rstmrf.units import EARTH_RADIUS_KM
 
 CONFIG = RunConfig(tec_feat_dim=4, seq_len=3)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from rstmrf.config import RunConfig
-from rstmrf.model.rstmrf import RSTMRF
+from rstmrf.model.whole import RSTMRF
 
 
 def count(module):

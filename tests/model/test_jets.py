@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.autograd import grad
 
-from rstmrf.losses import loss_terms, total_loss
+from rstmrf.globe import metric
 from rstmrf.model import jets
-from rstmrf.model.coordinates import metric
-from rstmrf.model.rstmrf import RSTMRF
+from rstmrf.model.whole import RSTMRF
+from rstmrf.training.losses import loss_terms, total_loss
 
 KM = torch.pi / 180
 

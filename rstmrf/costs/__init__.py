@@ -1,0 +1,1 @@
+"""What memory and disk a run takes, before it runs."""

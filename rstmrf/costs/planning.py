@@ -1,0 +1,235 @@
+"""What memory a run takes: predicted from the ledger of a step that allocates nothing, or measured in a process.
+
+Both count what a training step takes above the process's state before model and batch exist. Tensors decide the
+prediction. A process that keeps freed blocks for the next step, as training does, takes more: the holes between them.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from rstmrf import memory
+from rstmrf.config import RunConfig
+from rstmrf.data.batch import Batch, Points
+from rstmrf.errors import InputError
+from rstmrf.model.whole import RSTMRF
+from rstmrf.runtime import keep_freed_memory
+from rstmrf.training.losses import loss_terms, total_loss
+
+HOURS = 720.0
+#: what `fit` allows the process beyond its tensors; `python -m benchmarks.memory` measures 1.06 to 1.54
+KEPT_HEAP = 1.7
+LARGEST_BATCH = 2**16
+
+
+class Step(NamedTuple):
+    """One training step: `forward` gives the loss."""
+
+    model: RSTMRF
+    optimizer: torch.optim.Optimizer
+    batch: Batch
+    forward: Callable[[], Tensor]
+
+    def run(self) -> None:
+        """Forward, backward and the optimizer's step."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.forward().backward()
+        self.optimizer.step()
+
+
+class Measured(NamedTuple):
+    """Memory of a process [MB]: before model and batch, and its peak above that; seconds of a step (median)."""
+
+    base_mb: float
+    peak_mb: float
+    seconds: float
+
+
+class Fit(NamedTuple):
+    """Settings that stay inside a budget, and the predictions that show why."""
+
+    config: RunConfig
+    table: pd.DataFrame
+
+
+def random_batch(config: RunConfig, windows: int) -> Batch:
+    """Random points, windows and maps of a configuration's sizes; `config.batch_size` points."""
+    points, factor = config.batch_size, config.tec_downsample_factor
+
+    def places() -> Points:
+        lat = torch.rad2deg(torch.asin(1.98 * torch.rand(points) - 0.99))
+        place = [lat, 360 * torch.rand(points) - 180, 120 + 380 * torch.rand(points), HOURS * torch.rand(points)]
+        background = torch.cat([10 + 2 * torch.rand(points, 1), 1e-3 * torch.rand(points, 4)], dim=1)
+        return Points(torch.stack(place, dim=1), background, torch.randint(0, windows, (points,)))
+
+    at = places()
+    maps = 40 * torch.rand(windows, config.seq_len, 1, 180 // factor + 1, 360 // factor + 1)
+    return Batch(
+        coords=at.coords,
+        target_ne=10 + 2 * torch.rand(points),
+        background=at.background,
+        tec_indices=at.tec_indices,
+        unique_sw_seq=5 * torch.rand(windows, config.driver_hours or config.seq_len, 2),
+        unique_tec_map_seq=maps,
+        target_tec_map=maps[:, -1].clone(),
+        collocation=places() if config.longitude_jitter_deg else None,
+    )
+
+
+def make_step(config: RunConfig, windows: int, device: str = "cpu") -> Step:
+    """A training step of a configuration on random data with N unique windows."""
+    with torch.device(device):
+        model = RSTMRF(config, HOURS)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=not config.use_amp)
+    batch = random_batch(config, windows).to(device)
+    half = torch.float16 if device == "cuda" else torch.bfloat16
+
+    def forward():
+        with torch.autocast(device, half, enabled=config.use_amp):
+            return total_loss(loss_terms(batch, model, config), config)
+
+    return Step(model, optimizer, batch, forward)
+
+
+def step_ledger(config: RunConfig, windows: int | None = None) -> pd.DataFrame:
+    """The `memory.ledger` of a configuration's step, on fake tensors.
+
+    Args:
+        windows: N, unique windows in a batch; by default the most that a batch of this configuration may have.
+
+    Raises:
+        InputError: `windows` is not at least 1.
+    """
+    windows = _windows(config, windows)
+    with memory.fake_tensors():
+        step = make_step(config, windows)
+        return memory.ledger(step.forward, step.model, step.optimizer, step.batch)
+
+
+def predict_peak(config: RunConfig, windows: int | None = None) -> float:
+    """Most memory [MB] that the tensors of a training step take at one time; nothing is allocated.
+
+    Arguments and errors are those of `step_ledger`.
+    """
+    return memory.peak_mb(step_ledger(config, windows))
+
+
+def measure_peak(
+    config: RunConfig, windows: int | None = None, *, steps: int = 3, keep_freed: bool = False
+) -> Measured:
+    """Run a few steps in a process of its own and measure its peak.
+
+    On the CPU that is the system's count of resident memory (VmHWM), on CUDA the allocator's own statistics.
+
+    Args:
+        windows: as in `step_ledger`.
+        keep_freed: let the allocator keep freed blocks, as training does; otherwise each large block goes back to the
+            system at once, and what is counted is what the tensors take.
+
+    Raises:
+        InputError: `windows` is not at least 1, or the process ended without an answer (its last line is quoted).
+    """
+    task = {"config": config.model_dump(), "windows": _windows(config, windows), "steps": steps, "keep": keep_freed}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    if not keep_freed:
+        environment["MALLOC_MMAP_THRESHOLD_"] = str(2**16)
+    command = [sys.executable, "-c", "from rstmrf.costs.planning import _measure_here; _measure_here()"]
+    done = subprocess.run(command, input=json.dumps(task), capture_output=True, text=True, env=environment)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}; was it short of memory?"]
+        raise InputError(f"batch_size={config.batch_size}, windows={task['windows']}: no measurement; {said[-1]}")
+    return Measured(*json.loads(done.stdout))
+
+
+def fit(
+    budget_mb: float, config: RunConfig | None = None, windows: int | None = None, *, factor: float = KEPT_HEAP
+) -> Fit:
+    """The largest batch, and then the largest group of windows, whose step stays inside a budget.
+
+    Args:
+        budget_mb: memory [MB] of the process above its start.
+        config: the other settings; the default preset where none are given.
+        windows: as in `step_ledger`.
+        factor: what the process takes for each byte of its tensors.
+
+    Returns:
+        The changed settings, and a table of all that was tried: `batch_size`, `window_group_size`, `tensors_mb`,
+        `process_mb` and whether it `fits`. `window_group_size` is None where all windows fit at once.
+
+    Raises:
+        InputError: not even one point with one window at a time fits.
+    """
+    config = config or RunConfig()
+    windows = _windows(config, windows)
+    tried = {}
+
+    def fits(batch: int, group: int) -> bool:
+        if (batch, group) not in tried:
+            changed = config.changed(batch_size=batch, window_group_size=group if group < windows else None)
+            tried[batch, group] = predict_peak(changed, windows)
+        return tried[batch, group] * factor <= budget_mb
+
+    def largest(choices, test):
+        low, high = 0, len(choices)  # choices below `low` fit
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if test(choices[middle]) else (low, middle)
+        return choices[low - 1] if low else None
+
+    batch = largest([2**i for i in range(LARGEST_BATCH.bit_length())], lambda b: fits(b, 1))
+    if batch is None:
+        raise InputError(
+            f"budget_mb={budget_mb} is too small: one point with one of {windows} windows at a time takes "
+            f"{factor * tried[1, 1]:.0f} MB; give more, fewer windows, or a larger tec_downsample_factor"
+        )
+    groups = sorted({*(2**i for i in range(windows.bit_length())), windows})
+    group = largest(groups, lambda g: fits(batch, g))
+    rows = [(b, g, mb, mb * factor, mb * factor <= budget_mb) for (b, g), mb in sorted(tried.items())]
+    table = pd.DataFrame(rows, columns=["batch_size", "window_group_size", "tensors_mb", "process_mb", "fits"])
+    return Fit(config.changed(batch_size=batch, window_group_size=group if group < windows else None), table)
+
+
+def _windows(config, windows) -> int:
+    if windows is None:
+        return min(config.batch_size, config.bin_hours * config.bins_per_batch)
+    if windows < 1:
+        raise InputError(f"windows={windows} is not accepted; give at least 1 unique window")
+    return windows
+
+
+def _measure_here() -> None:
+    """What the process of `measure_peak` runs: the task comes on standard input, the answer goes to standard output."""
+    import gc
+    import statistics
+    import time
+
+    task = json.loads(sys.stdin.read())
+    config, device = RunConfig(**task["config"]), "cuda" if torch.cuda.is_available() else "cpu"
+    if task["keep"]:
+        keep_freed_memory()
+    first = make_step(config.changed(batch_size=64), 2, device)  # loads kernels and starts threads
+    first.run()
+    del first
+    gc.collect()
+    memory.reset_peak()
+    base, seconds = memory.resident_mb(), []
+    if device == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        base = torch.cuda.memory_allocated() / memory.MB
+    step = make_step(config, task["windows"], device)
+    for _ in range(task["steps"]):
+        started = time.perf_counter()
+        step.run()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - started)
+    peak = torch.cuda.max_memory_allocated() / memory.MB if device == "cuda" else memory.peak_resident_mb()
+    print(json.dumps([round(base, 1), round(peak - base, 1), round(statistics.median(seconds), 4)]))

@@ -1,0 +1,1 @@
+"""A trained model against baselines, and how well directions agree."""

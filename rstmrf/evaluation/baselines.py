@@ -1,0 +1,138 @@
+"""What needs no network: predictions that any model of the residual has to beat."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+
+from rstmrf.background import IriBackground, vtec
+from rstmrf.data.batch import PointSet
+from rstmrf.errors import InputError
+from rstmrf.units import local_time_hours
+
+#: edges of the table of mean residuals: 3 h of local time, 15° of latitude, 40 km of altitude
+TABLE_STEPS = (3.0, 15.0, 40.0)
+_CELL = ["local_time", "lat", "alt"]
+_CHUNK = 1 << 16
+
+
+class MeanResidualTable(NamedTuple):
+    """Mean of observed − IRI by local time, latitude and altitude: what no network is needed for."""
+
+    cells: pd.Series
+    overall: float
+
+    @classmethod
+    def fit(cls, points: PointSet) -> "MeanResidualTable":
+        """From training points."""
+        residual = (points.log10_ne_m3 - points.background[:, 0]).numpy()
+        frame = _cells(points).assign(residual=residual)
+        return cls(frame.groupby(_CELL)["residual"].mean(), float(residual.mean()))
+
+    def predict(self, points: PointSet) -> Float[np.ndarray, " p"]:
+        """Residual of log10 Ne at points `[P]`; the overall mean where training points left a cell empty."""
+        index = pd.MultiIndex.from_frame(_cells(points))
+        return self.cells.reindex(index).fillna(self.overall).to_numpy()
+
+
+class Persistence(NamedTuple):
+    """The mean residuals of the last training day before a point's own, cell by cell as in the table."""
+
+    cells: pd.Series
+    days: np.ndarray
+
+    @classmethod
+    def fit(cls, points: PointSet) -> "Persistence":
+        """From training points."""
+        frame = _cells(points).assign(day=_day(points))
+        residual = (points.log10_ne_m3 - points.background[:, 0]).numpy()
+        cells = frame.assign(residual=residual).groupby(["day", *_CELL])["residual"].mean()
+        return cls(cells, np.unique(frame["day"]))
+
+    def predict(self, points: PointSet) -> Float[np.ndarray, " p"]:
+        """Residual of log10 Ne at points `[P]`; 0 where that day left the cell empty, or no day came before."""
+        earlier = np.searchsorted(self.days, _day(points)) - 1
+        day = np.where(earlier >= 0, self.days[np.clip(earlier, 0, None)], -1)
+        index = pd.MultiIndex.from_frame(_cells(points).assign(day=day)[["day", *_CELL]])
+        return self.cells.reindex(index).fillna(0.0).to_numpy()
+
+
+def tec_scaled_residual(points: PointSet, iri: IriBackground, tec) -> Float[np.ndarray, " p"]:
+    """Residual of log10 Ne, `[P]`, if IRI's F region is scaled so that its TEC is that of the maps.
+
+    This uses the magnitude of TEC, which the model never sees. The ratio acts as in `vtec.scaling_weight` (not in the
+    E region), and 3 TECU of plasmasphere are taken off the maps.
+
+    Args:
+        points: where; iri: the background.
+        tec: `vtec_tecu` (time, lat, lon) [TECU], hourly, on a grid from pole to pole with the seam repeated.
+
+    Raises:
+        InputError: a point outside the hours of the maps.
+    """
+    lat, lon, alt_km, hours = points.coords.double().numpy().T
+    wanted = _map_values(tec, lat, lon, hours, points.start) - vtec.plasmasphere_tecu(lat)
+    own = np.empty(len(lat))
+    for first in range(0, len(lat), _CHUNK):
+        at = slice(first, first + _CHUNK)
+        levels = np.broadcast_to(vtec.LEVELS_KM, (len(lat[at]), vtec.LEVELS_KM.size))
+        columns = vtec.iri_columns(iri, lat[at], lon[at], hours[at], levels)
+        own[at] = vtec.integrate(columns, np.zeros(len(columns)))[0]
+    ratio = np.clip(wanted / own, *vtec.SCALE_LIMITS)
+    return vtec.scaling_weight(alt_km) * np.log10(ratio)
+
+
+def nearest_residual(train: PointSet, points: PointSet) -> Float[np.ndarray, " p"]:
+    """Residual of the nearest training point, `[P]`: no science, and all that a random split asks for.
+
+    Near is: 1° of arc as far as 10 km of altitude, or 15 min.
+    """
+    from scipy.spatial import cKDTree
+
+    residual = (train.log10_ne_m3 - train.background[:, 0]).numpy()
+    return residual[cKDTree(_places(train)).query(_places(points), workers=1)[1]]
+
+
+def _map_values(tec, lat, lon, hours, start):
+    """Maps at points, linear in latitude, longitude and time; after the last map, that map."""
+    first = (tec["time"].values[0] - start) / np.timedelta64(1, "h")
+    last = (tec["time"].values[-1] - start) / np.timedelta64(1, "h")
+    if hours.min() < first or hours.max() > last + 1.0:
+        raise InputError(f"TEC maps hold hours {first:g} to {last:g}, points {hours.min():g} to {hours.max():g} h")
+    maps = torch.from_numpy(np.ascontiguousarray(tec["vtec_tecu"].values, dtype=np.float32))
+    n_time, n_lat, n_lon = maps.shape
+    row, down = _cell((lat + 90.0) / (180.0 / (n_lat - 1)), n_lat)
+    column, right = _cell((lon + 180.0) / (360.0 / (n_lon - 1)), n_lon)
+    hour, after = _cell(np.minimum(hours, last) - first, n_time)
+    value = 0.0
+    for t, at_t in ((hour, 1 - after), (hour + 1, after)):
+        for i, at_i in ((row, 1 - down), (row + 1, down)):
+            for j, at_j in ((column, 1 - right), (column + 1, right)):
+                value = value + at_t * at_i * at_j * maps[t, i, j].numpy()
+    return value
+
+
+def _cell(position, size):
+    left = np.clip(np.floor(position).astype(int), 0, size - 2)
+    return left, position - left
+
+
+def _cells(points: PointSet) -> pd.DataFrame:
+    lat, lon, alt_km, hours = points.coords.numpy().T
+    cells = np.floor(np.stack([local_time_hours(hours, lon), lat, alt_km], axis=1) / TABLE_STEPS).astype(int)
+    return pd.DataFrame(cells, columns=_CELL)
+
+
+def _day(points: PointSet) -> np.ndarray:
+    return np.floor(points.coords[:, 3].numpy() / 24.0).astype(int)
+
+
+def _places(points: PointSet) -> np.ndarray:
+    """Coordinates in which distance is that of `nearest_residual`."""
+    lat, lon, alt_km, hours = points.coords.double().numpy().T
+    arc = np.rad2deg(1.0)
+    lat, lon = np.deg2rad(lat), np.deg2rad(lon)
+    unit = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
+    return np.column_stack([unit * arc, alt_km / 10.0, hours * 4.0])

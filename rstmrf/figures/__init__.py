@@ -1,0 +1,1 @@
+"""Figures of Datasets and tables; no model is known here."""

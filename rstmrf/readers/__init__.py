@@ -1,0 +1,1 @@
+"""Files in, validated xarray objects with units out."""

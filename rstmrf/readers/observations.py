@@ -1,0 +1,235 @@
+"""Observed electron density as one Dataset of points, from any accepted file, with quality control that is counted."""
+
+import glob
+import json
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from rstmrf.errors import InputError
+from rstmrf.readers.occultations import Profile, ne_factor, read_netcdf_profile, read_text_profile
+from rstmrf.readers.point_store import is_point_store, read_point_store
+from rstmrf.readers.point_tables import COLUMN_TYPES, Limits, PointTable, read_npy, write_npy
+
+__all__ = ["Limits", "describe_quality", "quality_control", "read_observations", "write_npy"]
+
+TEXT_SUFFIXES = (".txt", ".dat", ".csv")
+#: CDAAC's own names end in _nc, without a point
+ENDINGS = (".npy", *TEXT_SUFFIXES, ".nc", "_nc", ".nc4", ".cdf", ".h5", ".hdf5")
+ACCEPTED = ".npy [N, 5], ionPrf or GNOS netCDF, or text profiles YYYYMMDD_HHMM.txt"
+REASONS_IN_WARNING = 3
+
+QC_LABELS = {
+    "qc_profiles_read": "profiles read",
+    "qc_profiles_rejected": "profiles rejected",
+    "qc_profiles_single_position": "profiles with one position for all their points",
+    "qc_points_read": "points read",
+    "qc_points_fill": "points missing or not finite",
+    "qc_points_outside_altitude": "points outside the altitude range",
+    "qc_points_non_positive": "points with zero or negative density",
+    "qc_points_in_rejected_profiles": "points otherwise good, in rejected profiles",
+}
+VARIABLE_ATTRS = {
+    "lat": {"standard_name": "latitude", "long_name": "geographic latitude", "units": "degrees_north"},
+    "lon": {"standard_name": "longitude", "long_name": "geographic longitude", "units": "degrees_east"},
+    "alt_km": {"standard_name": "altitude", "long_name": "altitude above sea level", "units": "km", "positive": "up"},
+    "time": {"standard_name": "time", "long_name": "time of observation"},
+    "log10_ne_m3": {"long_name": "decimal logarithm of electron density in m-3", "units": "1"},
+    "profile": {"long_name": "number of the profile, in the order read", "units": "1"},
+    "sigma_log10_ne": {"long_name": "standard deviation of the decimal logarithm of electron density", "units": "1"},
+}
+COORDINATES = ("lat", "lon", "alt_km", "time", "profile")
+
+
+def read_observations(
+    path: str | Path | Sequence[str | Path],
+    *,
+    start=None,
+    ne_unit: str | None = None,
+    alt_range_km: tuple[float, float] = (80.0, 1000.0),
+    min_points: int = 10,
+    peak_ne_m3: tuple[float, float] = (1e8, 1e14),
+) -> xr.Dataset:
+    """Read electron density observations into one Dataset with dimension `point`.
+
+    `path` is a file, a folder (searched through its subfolders), a glob pattern, or a list of these. Accepted are
+    `.npy [N, 5]`, CDAAC ionPrf and FY-3 GNOS netCDF, and text profiles; the content decides, not the name alone. A
+    folder `.zarr` is read by `point_store.read_point_store` as it is, without quality control.
+    `start` is the date from which column 4 of `.npy` counts hours; the other forms carry their time. `ne_unit`
+    ('el/cm3', 'm-3') takes precedence over a file's own density unit; a netCDF file without either is refused.
+    `alt_range_km` [km], `min_points` and `peak_ne_m3` [m⁻³] are the limits of `quality_control`.
+
+    Returns coordinates lat [deg north], lon [deg east, -180 to 180), alt_km [km], time, profile (0, 1, …), variables
+    log10_ne_m3 and, if a file has it, sigma_log10_ne. Attributes `qc_*` say what was dropped; see `describe_quality`.
+
+    Raises InputError if a file given alone cannot be used, or no file among several can; when only some cannot,
+    they are left out, with a warning that says which and why.
+    """
+    if is_point_store(path):
+        return read_point_store(path)
+    limits = Limits(tuple(alt_range_km), min_points, tuple(peak_ne_m3))
+    shift = float(np.log10(ne_factor(ne_unit))) if ne_unit else 0.0
+    files = _list_files(path)
+    tables, rejected, counts = [], [], Counter(dict.fromkeys(QC_LABELS, 0))
+    for file in files:
+        try:
+            form = _form(file)
+            table = (
+                read_npy(file, start, shift, limits) if form is None else quality_control(form(file, ne_unit), limits)
+            )
+        except InputError as error:
+            counts.update(qc_profiles_read=1, qc_profiles_rejected=1)
+            rejected.append({"file": str(file), "reason": str(error)})
+            continue
+        counts.update(table.counts)
+        rejected += table.rejected
+        if len(table.columns["lat"]):
+            tables.append(table)
+    _report(rejected, len(files), usable=bool(tables))
+    return _dataset(tables, path, counts, rejected)
+
+
+def quality_control(profile: Profile, limits: Limits | None = None) -> PointTable:
+    """Drop the points of one profile that cannot be used, and the profile itself if too little or nonsense is left.
+
+    In this order, each point counted once: missing or not finite; outside `limits.alt_range_km`; density not positive.
+    The profile is rejected with a reason if fewer than `limits.min_points` are left, or if its peak density lies
+    outside `limits.peak_ne_m3`, the mark of a wrong unit.
+    """
+    limits = limits or Limits()
+    coords = (profile.lat, profile.lon, profile.alt_km)
+    finite = np.isfinite([*coords, profile.ne_m3]).all(axis=0)
+    low, high = limits.alt_range_km
+    outside = finite & ~((profile.alt_km >= low) & (profile.alt_km <= high))
+    positive = profile.ne_m3 > 0
+    keep = finite & ~outside & positive
+    table = PointTable({}, profile.kind)
+    table.counts.update(
+        qc_profiles_read=1,
+        qc_profiles_single_position=int(profile.single_position),
+        qc_points_read=keep.size,
+        qc_points_fill=int((~finite).sum()),
+        qc_points_outside_altitude=int(outside.sum()),
+        qc_points_non_positive=int((finite & ~outside & ~positive).sum()),
+    )
+    if reason := _profile_fault(profile.ne_m3[keep], limits):
+        table.rejected.append({"file": str(profile.path), "reason": f"{profile.path}: {reason}."})
+        table.counts.update(qc_profiles_rejected=1, qc_points_in_rejected_profiles=int(keep.sum()))
+        keep = np.zeros_like(keep)
+    table.columns = _columns(profile, keep)
+    return table
+
+
+def describe_quality(ds: xr.Dataset) -> pd.DataFrame:
+    """What quality control counted, as a table with one row per count and the column `count`."""
+    rows = {label: ds.attrs.get(name, 0) for name, label in QC_LABELS.items()}
+    rows |= {"profiles kept": int(np.unique(ds["profile"]).size), "points kept": int(ds.sizes["point"])}
+    return pd.DataFrame({"count": rows})
+
+
+def _profile_fault(ne_m3: np.ndarray, limits: Limits) -> str:
+    if ne_m3.size < max(limits.min_points, 1):
+        return f"{ne_m3.size} usable points are left; at least {max(limits.min_points, 1)} are needed"
+    low, high = limits.peak_ne_m3
+    if not low <= ne_m3.max() <= high:
+        return f"its peak density is {ne_m3.max():.3g} m-3, accepted is {low:g} to {high:g} (a wrong unit?)"
+    return ""
+
+
+def _columns(profile: Profile, keep: np.ndarray) -> dict[str, np.ndarray]:
+    lon = profile.lon[keep].astype(np.float32)
+    columns = {
+        "lat": profile.lat[keep],
+        "lon": np.where(lon >= 180.0, -180.0, lon),  # 179.9999999 rounds up in float32
+        "alt_km": profile.alt_km[keep],
+        "time": np.full(int(keep.sum()), profile.time),
+        "log10_ne_m3": np.log10(profile.ne_m3[keep]),
+        "profile": np.zeros(int(keep.sum())),
+    }
+    columns = {name: values.astype(COLUMN_TYPES[name]) for name, values in columns.items()}
+    if profile.sigma_log10_ne is not None:
+        columns["sigma_log10_ne"] = profile.sigma_log10_ne[keep].astype(np.float32)
+    return columns
+
+
+def _list_files(path) -> list[Path]:
+    """Files that a file name, folder, glob pattern or list of these stands for, each once, in the order of names."""
+    if not isinstance(path, str | Path):
+        files = [file for item in path for file in _list_files(item)]
+    elif Path(path).is_dir():
+        inside = sorted(p for p in Path(path).rglob("*") if p.is_file() and not p.name.startswith("."))
+        files = [p for p in inside if p.name.lower().endswith(ENDINGS)]
+    elif Path(path).is_file():
+        files = [Path(path)]
+    else:
+        files = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]
+    if not files:
+        raise InputError(f"{path}: no observation file found there; accepted are {ACCEPTED}.")
+    return list(dict.fromkeys(files))
+
+
+def _form(file: Path) -> Callable[[Path, str | None], Profile] | None:
+    """Reader of one profile that fits the file's first bytes; None for a table of many profiles (.npy)."""
+    try:
+        with open(file, "rb") as opened:
+            head = opened.read(8)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be opened ({error}).") from error
+    if head.startswith(b"\x93NUMPY"):
+        return None
+    if head.startswith((b"CDF", b"\x89HDF")):
+        return read_netcdf_profile
+    if file.suffix.lower() in TEXT_SUFFIXES:
+        return read_text_profile
+    if head.startswith((b"\x1f\x8b", b"PK", b"BZh")) or file.suffix.lower() == ".tar":
+        raise InputError(f"{file}: is a compressed or packed file; unpack it first.")
+    raise InputError(f"{file}: begins with {head!r}, which is no known form; accepted are {ACCEPTED}.")
+
+
+def _report(rejected: list[dict], n_files: int, usable: bool) -> None:
+    """Raise if nothing is left, warn if something was left out."""
+    if not rejected:
+        return
+    first = rejected[0]["reason"]
+    if not usable:
+        raise InputError(first if n_files == 1 else f"None of {n_files} files could be used; the first: {first}")
+    shown = " ".join(entry["reason"] for entry in rejected[:REASONS_IN_WARNING])
+    more = len(rejected) - REASONS_IN_WARNING
+    tail = f" And {more} more, see attrs['qc_rejected']." if more > 0 else ""
+    losers = len({entry["file"] for entry in rejected})
+    warnings.warn(f"{losers} of {n_files} files lost profiles. {shown}{tail}", stacklevel=3)
+
+
+def _dataset(tables: list[PointTable], path, counts: Counter, rejected: list[dict]) -> xr.Dataset:
+    columns = _join([table.columns for table in tables])
+    variables = {name: ("point", values, VARIABLE_ATTRS[name]) for name, values in columns.items()}
+    coords = {name: variables.pop(name) for name in COORDINATES}
+    kinds = ", ".join(dict.fromkeys(table.kind for table in tables))
+    attrs = {
+        "Conventions": "CF-1.11",
+        "title": f"Observed electron density at points of radio occultation profiles ({kinds})",
+        "source": str(path) if isinstance(path, str | Path) else ", ".join(map(str, path)),
+        **{name: int(counts[name]) for name in QC_LABELS},
+        "qc_rejected": json.dumps(rejected),
+    }
+    inferred = [table.inferred for table in tables if table.inferred]
+    if inferred:
+        attrs["profiles_inferred"] = "shuffled" if "shuffled" in inferred else inferred[0]
+    return xr.Dataset(variables, coords, attrs)
+
+
+def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Columns one behind another, with profiles numbered on; a sigma that only some have is NaN in the others."""
+    if len(parts) == 1:
+        return parts[0]  # millions of points are not copied
+    sizes = [int(part["profile"][-1]) + 1 if part["profile"].size else 0 for part in parts]
+    offsets = np.cumsum([0, *sizes[:-1]]).astype(np.int32)
+    parts = [{**part, "profile": part["profile"] + first} for part, first in zip(parts, offsets, strict=True)]
+    names = dict.fromkeys(name for part in parts for name in part)
+    empty = [np.full(part["lat"].size, np.nan, np.float32) for part in parts]
+    return {name: np.concatenate([p.get(name, e) for p, e in zip(parts, empty, strict=True)]) for name in names}

@@ -1,0 +1,1 @@
+"""Simulated ionospheres, orbits and occultations; nothing in the core imports it."""

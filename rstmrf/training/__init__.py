@@ -1,0 +1,1 @@
+"""The losses, the step and the loop that Lightning runs, checkpoints."""

@@ -1,0 +1,209 @@
+"""Skill on the simulated month, locked days scored once: `python -m studies.month FOLDER [--only NAME ...]`.
+
+FOLDER is what `scripts/make_month.py --points 300000 --out FOLDER` wrote; weights are kept in `FOLDER/models`. Each
+variant is trained for some seeds on one split of days (split_seed 0) and scored on the development part, on held-out
+profiles of seen days and on locked days, against the observations and against the simulated truth; then the mean of a
+variant's models is. Rows are added to `results/month.json` as they are done; what is there is not run again. Settings
+were chosen on the development part alone (`--explore`; what was tried stands in `results/month_explored.json`).
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from rstmrf.config import PRESETS, RunConfig
+from rstmrf.data.run_data import RunData
+from rstmrf.data.splits import DEVELOPMENT, TEST_TIMES, TRAIN
+from rstmrf.evaluation.directions import density_cosines
+from rstmrf.evaluation.evaluate import PARTS, validate
+from rstmrf.metrics import calibration_verdict
+from rstmrf.metrics.moments import profile_weights
+from rstmrf.model.weights import load_model, save_model
+from rstmrf.predict import Predictor
+from rstmrf.readers.inputs import load_inputs
+from rstmrf.runtime import keep_freed_memory
+from rstmrf.training.loop import history, train
+from rstmrf.uncertainty import Ensemble, recalibrate, stated_sigma
+
+RESULTS = Path(__file__).parent / "results" / "month.json"
+EXPLORED = RESULTS.with_name("month_explored.json")
+SEEDS, EXPLORING_SEED = (0, 1, 2), 10
+BASE = {"split_seed": 0, "w_sigma": 1.0}  # laid over the preset "month"
+NO_TEC = {"w_tec_direction": 0.0, "collocation_points": 0}
+DOCUMENT_FORM = {
+    "coordinate_mode": "document",
+    "time_mode": "document",
+    "omega_0": 30.0,
+    "omega_alt": 30.0,
+    "weight_decay": 0.0,
+    "average_decay": 0.0,
+}
+VARIANTS = {
+    "S13 at collocation points": {},
+    "no TEC": NO_TEC,
+    "S13 at collocation points, shuffled": {"shuffle_tec": True},
+    "S13 at collocation points, strong": {"w_tec_direction": 0.4, "direction_hinge": 0.85},
+    "no TEC, no physics": {**NO_TEC, "w_chapman": 0.0},
+    "S13 at the observations": {"collocation_points": 0},
+    "S13 at collocation points, seen hours": {"collocation_hours": "seen"},
+    "no TEC, time of day": {**NO_TEC, "time_mode": "diurnal"},
+    "document form, no TEC": {**NO_TEC, **DOCUMENT_FORM},
+    "TEC as an input": {**NO_TEC, "tec_input": True},
+    "forecast": {"split": "last-days", "mode": "forecast"},
+    "forecast, no TEC": {**NO_TEC, "split": "last-days", "mode": "forecast"},
+}
+TOGETHER = ("S13 at collocation points", "no TEC")  # also scored as the mean of their seeds
+
+
+def load(folder: Path, changes: dict) -> RunData:
+    """A run's data of the month, with its settings."""
+    config = RunConfig.preset("month", **{**BASE, **changes})
+    return RunData(
+        *load_inputs(config, str(folder / "observations.zarr"), str(folder / "tec.nc"), str(folder / "indices.csv")),
+        config,
+    )
+
+
+def trained(data: RunData, row: dict, keep: Path | None):
+    """Train one model; notes seconds and the development curve in `row`, and keeps the weights in a folder."""
+    with tempfile.TemporaryDirectory() as scratch:
+        started = time.perf_counter()
+        model = train(data, Path(scratch) / "run")
+        row["seconds"] = round(time.perf_counter() - started)
+        row["development"] = history(Path(scratch) / "run")["dev_rmse_dex"].round(4).tolist()
+    if keep is not None:
+        save_model(model, data.config, keep, split=data.split.digest)
+    return model
+
+
+def score(row: dict, model, data: RunData, truth, tec, sigma) -> dict:
+    """Add to a row what the model scores on parts of the month; `sigma` gives the uncertainty at points."""
+    row["split"], row["scores"] = data.split.digest, []
+    for part in PARTS:
+        stated = sigma(data.part(PARTS[part])).numpy()
+        for against, values in (("observations", None), ("truth", truth)):
+            found = validate(model, data, part=part, tec=tec, truth=values, sigma=stated, n_bootstrap=200)
+            locked = part == "held-out times" and against == "observations"
+            if against == "observations":
+                row[f"verdict {part}"] = calibration_verdict(found.tables["calibration"])
+            row["scores"].append({"part": part, "against": against, **_kept(found, row["seed"], locked)})
+    return row
+
+
+def run(folder: Path, name: str, changes: dict, seed: int) -> dict:
+    """Train one variant and score it."""
+    data = load(folder, {**changes, "seed": seed})
+    row = {"variant": name, "seed": seed}
+    model = trained(data, row, folder / "models" / f"{name} {seed}")
+    row["sigma_scale"] = round(recalibrate(model, data), 3)
+    score(row, model, data, *_truth_and_tec(folder, data), lambda points: stated_sigma(model, data, points))
+    hours = np.unique(np.floor(data.part(TEST_TIMES).coords[:, 3].numpy())).astype(int)[::3]
+    row["cosines"] = density_cosines({"model": model}, data, hours).round(4).reset_index().to_dict("records")
+    return row
+
+
+def explore(folder: Path, changes: dict):
+    """Train with other settings, and note what they score on the development part."""
+    data = load(folder, {**changes, "seed": EXPLORING_SEED})
+    row = {"settings": {**PRESETS["month"], **changes}}
+    model, truth = trained(data, row, None), _truth_and_tec(folder, data)[0]
+    rows = data.split.rows(DEVELOPMENT)
+    points = data.points.select(rows)
+    residual = Predictor(model, data.iri, data.processor).residual(points)
+    predicted = {"IRI": points.background[:, 0], "R-STMRF": points.background[:, 0] + residual}
+    days = np.floor(points.coords[:, 3].numpy() / 24)
+    seen = np.isin(days, np.floor(data.part(TRAIN).coords[:, 3].numpy() / 24))
+    for against, wanted in (("observations", points.log10_ne_m3.numpy()), ("truth", truth[rows])):
+        for where, inside in (("unseen days", ~seen), ("seen days", seen)):
+            weight = profile_weights(points.profile.numpy()[inside])
+            row[f"{where}, {against}"] = {
+                name: round(float(np.sqrt(np.average((x.numpy() - wanted)[inside] ** 2, weights=weight))), 4)
+                for name, x in predicted.items()
+            }
+    rows = [*(json.loads(EXPLORED.read_text()) if EXPLORED.exists() else []), row]
+    EXPLORED.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+    print(json.dumps(row), flush=True)
+
+
+def _mean_of(name):
+    return f"{name}, mean of {len(SEEDS)} models"
+
+
+def together(folder: Path, name: str) -> dict:
+    """Score the mean of a variant's models, with a σ that holds their disagreement."""
+    data = load(folder, VARIANTS[name])
+    models = [load_model(folder / "models" / f"{name} {seed}")[0] for seed in SEEDS]
+    ensemble = Ensemble(models).recalibrated(data)
+    row = {"variant": _mean_of(name), "seed": None, "sigma_scale": round(ensemble.scale, 3)}
+    return score(row, ensemble, data, *_truth_and_tec(folder, data), lambda points: ensemble.sigma(data, points))
+
+
+def overall(row, part, against="observations", prediction="R-STMRF"):
+    """RMSE [dex] over all points of a part."""
+    scores = next(s for s in row["scores"] if s["part"] == part and s["against"] == against)["scores"]
+    return next(s["rmse"] for s in scores if s["stratum"] == "all" and s["prediction"] == prediction)
+
+
+def _truth_and_tec(folder, data):
+    inputs = load_inputs(
+        data.config, str(folder / "observations.zarr"), str(folder / "tec.nc"), str(folder / "indices.csv")
+    )
+    return inputs.observations["true_log10_ne_m3"].values[data.used], inputs.tec
+
+
+def _kept(found, seed, cells):
+    """The tables of a report, to five digits; what needs no model, with the first seed alone; cells where wanted."""
+    kept = {}
+    for name in ("scores", "peaks", "peaks by cell", "calibration"):
+        table = found.tables.get(name)
+        if table is None:
+            continue
+        if seed != SEEDS[0] and "prediction" in table:
+            table = table[table["prediction"] == "R-STMRF"]
+        elif seed != SEEDS[0] and name == "peaks":
+            table = table.loc[["R-STMRF"]]
+        if not cells and "stratum" in table:
+            table = table[table["stratum"] == "all"]
+        rows = found._replace(tables={name: table.round(5)}).as_dict()["tables"][name]
+        kept[name] = [{key: value for key, value in row.items() if value is not None} for row in rows]
+    return kept
+
+
+def _keep(rows, row):
+    rows.append(row)
+    RESULTS.write_text(json.dumps(rows, separators=(",", ":")) + "\n")
+    errors = (round(overall(row, s["part"], s["against"]), 4) for s in row["scores"])
+    print(row["variant"], row["seed"], *errors, flush=True)
+
+
+def main():
+    """Run what is missing, or one exploration on the development part."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", nargs="*", default=list(VARIANTS), metavar="VARIANT")
+    parser.add_argument("--seeds", nargs="*", type=int, default=SEEDS)
+    parser.add_argument("--explore", type=json.loads, metavar="CHANGES", help="score these settings on development")
+    arguments = parser.parse_args()
+    keep_freed_memory()
+    if arguments.explore is not None:
+        explore(arguments.folder, arguments.explore)
+        return
+    rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    done = {(row["variant"], row["seed"]) for row in rows}
+    for seed in arguments.seeds:
+        for name in arguments.only:
+            if (name, seed) not in done:
+                _keep(rows, run(arguments.folder, name, VARIANTS[name], seed))
+    done = {(row["variant"], row["seed"]) for row in rows}
+    for name in TOGETHER:
+        if name in arguments.only and all((name, seed) in done for seed in SEEDS):
+            if (_mean_of(name), None) not in done:
+                _keep(rows, together(arguments.folder, name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Plans hold against measurements, and answers stay inside the budget they were asked for."""
+
+import pytest
+
+from rstmrf import memory
+from rstmrf.config import RunConfig
+from rstmrf.costs import planning
+from rstmrf.errors import InputError
+
+SMALL = {"basis_dim": 16, "siren_hidden": 32, "siren_layers": 1, "tec_downsample_factor": 12, "tec_feat_dim": 4}
+
+
+@pytest.fixture(scope="module")
+def small():
+    return RunConfig(batch_size=1024, **SMALL)
+
+
+def test_prediction_agrees_with_a_process(small):
+    """On a configuration that stands in no table."""
+    config = small.changed(batch_size=1500, seq_len=5, tec_downsample_factor=5)
+    measured = planning.measure_peak(config, 40)
+    predicted = planning.predict_peak(config, 40)
+    assert abs(predicted - measured.peak_mb) < max(30, 0.15 * measured.peak_mb), (predicted, measured)
+    assert predicted > 20 and measured.base_mb > 100
+
+
+def test_prediction_knows_each_setting(small):
+    at = planning.predict_peak(small, 50)
+    for changes in ({"batch_size": 4096}, {"seq_len": 12}, {"tec_feat_dim": 16}, {"tec_downsample_factor": 6}):
+        assert planning.predict_peak(small.changed(**changes), 50) > at, changes
+    assert planning.predict_peak(small.changed(window_group_size=None), 50) > at
+
+
+def test_windows_are_the_most_a_batch_may_have_unless_given(small):
+    maps = {
+        n: planning.step_ledger(small, n).query("held_by.str.startswith('unique_tec')")["shape"].iloc[0]
+        for n in (None, 7)
+    }
+    assert maps[None][0] == small.bin_hours * small.bins_per_batch and maps[7][0] == 7
+
+
+def test_collocation_points_are_counted(small):
+    table = planning.step_ledger(small.changed(longitude_jitter_deg=30.0), 2)
+    inputs = table[table["role"] == "input"]
+    assert (inputs["shape"] == (1024, 5)).sum() == 2
+
+
+def test_fit_is_inside_the_budget_and_the_next_step_is_not(small):
+    fitted = planning.fit(60.0, small, 20)
+    chosen = planning.predict_peak(fitted.config, 20) * planning.KEPT_HEAP
+    assert chosen <= 60.0
+    larger = fitted.config.changed(batch_size=2 * fitted.config.batch_size, window_group_size=1)
+    assert planning.predict_peak(larger, 20) * planning.KEPT_HEAP > 60.0
+    table = fitted.table
+    assert (table["fits"] == (table["process_mb"] <= 60.0)).all() and table["fits"].any() and not table["fits"].all()
+
+
+def test_a_large_budget_runs_all_windows_at_once(small):
+    assert planning.fit(1e6, small, 3).config.window_group_size is None
+
+
+def test_what_cannot_be_is_said(small):
+    with pytest.raises(InputError, match=r"budget_mb=0.01 is too small: one point"):
+        planning.fit(0.01, small, 2)
+    with pytest.raises(InputError, match="windows=0 is not accepted"):
+        planning.predict_peak(small, 0)
+
+
+def test_the_peak_holds_every_module_of_the_model(small):
+    sums = memory.by_module_and_role(memory.at_peak(planning.step_ledger(small, 4)))
+    assert {"residual_field", "direction_field", "batch", "total"} <= set(sums.index)

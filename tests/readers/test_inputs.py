@@ -1,0 +1,109 @@
+"""Own files by their paths give what they hold; half an input is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from rstmrf.config import RunConfig
+from rstmrf.errors import InputError
+from rstmrf.readers.inputs import load_inputs
+from rstmrf.readers.observations import read_observations
+from rstmrf.readers.point_tables import write_npy
+
+START = "2019-04-25"
+
+
+@pytest.fixture(scope="module")
+def whole_profiles(thin_observations):
+    """Without profiles that have a gap, where points were too faint: plain arrays would show two profiles there."""
+    number, alt_km = (thin_observations[name].values for name in ("profile", "alt_km"))
+    broken = number[1:][(np.diff(number) == 0) & (np.abs(np.diff(alt_km)) > 50)]
+    return thin_observations.isel(point=~np.isin(number, broken))
+
+
+@pytest.fixture(scope="module")
+def own_files(tmp_path_factory, whole_profiles, sample_tec, sample_indices):
+    folder = tmp_path_factory.mktemp("own")
+    observations = write_npy(whole_profiles, folder / "profiles.npy", START)
+    maps = sample_tec.isel(time=slice(0, 48))
+    maps.to_netcdf(folder / "maps.nc", engine="h5netcdf", encoding={"vtec_tecu": {"zlib": True, "complevel": 1}})
+    table = sample_indices[["kp", "f107_sfu"]].to_dataframe()
+    table = table[:"2019-04-26T23:00"]  # ends with the last day of the observations
+    rows = [f"{time:%Y-%m-%dT%H:%M},{row.kp:.3f},{row.f107_sfu:.1f}" for time, row in table.iterrows()]
+    (folder / "drivers.csv").write_text("\n".join(["time,kp,f107", *rows]) + "\n")
+    paths = {"obs_path": observations, "tec_path": folder / "maps.nc", "drivers_path": folder / "drivers.csv"}
+    return {name: str(path) for name, path in paths.items()}
+
+
+@pytest.fixture(scope="module")
+def loaded(own_files):
+    return load_inputs(RunConfig(), **own_files, start=START)
+
+
+def test_without_paths_it_is_the_sample():
+    inputs = load_inputs(RunConfig())
+    assert inputs.observations.attrs["title"].startswith("Simulated")
+    assert inputs.tec.sizes["time"] == 49 and "kp" in inputs.indices
+
+
+def test_own_observations_are_read(loaded, whole_profiles):
+    ours = loaded.observations
+    assert ours.sizes["point"] == whole_profiles.sizes["point"]
+    for name, tolerance in (("lat", 1e-4), ("lon", 1e-4), ("alt_km", 1e-3), ("log10_ne_m3", 1e-5)):
+        assert np.allclose(ours[name], whole_profiles[name], atol=tolerance), name
+    assert np.abs(ours["time"].values - whole_profiles["time"].values).max() <= np.timedelta64(1, "ms")
+
+
+def test_own_maps_are_read(loaded, sample_tec):
+    assert np.array_equal(loaded.tec["time"], sample_tec["time"][:48])
+    assert np.allclose(loaded.tec["vtec_tecu"], sample_tec["vtec_tecu"][:48], atol=1e-4)
+
+
+def test_own_indices_are_read_for_the_days_of_the_run(loaded, sample_indices):
+    ours = loaded.indices
+    assert str(ours["time"].values[0])[:13] == "2019-04-25T00" and str(ours["time"].values[-1])[:13] == "2019-04-26T23"
+    same = sample_indices.sel(time=ours["time"])
+    assert np.allclose(ours["kp"], same["kp"], atol=0.01) and np.allclose(ours["f107_sfu"], same["f107_sfu"])
+
+
+def test_own_files_make_the_same_run(loaded, whole_profiles, sample_tec, sample_indices, tiny_config):
+    from rstmrf.data.run_data import RunData
+
+    ours, sample = RunData(*loaded, tiny_config), RunData(whole_profiles, sample_tec, sample_indices, tiny_config)
+    assert len(ours.points) == len(sample.points) and ours.left_out == sample.left_out
+    assert np.allclose(ours.points.log10_ne_m3, sample.points.log10_ne_m3, atol=1e-5)
+    a, b = (data.processor(data.points.select([0])) for data in (ours, sample))
+    assert torch.allclose(a.unique_tec_map_seq, b.unique_tec_map_seq, atol=1e-4)
+    assert torch.allclose(a.unique_sw_seq, b.unique_sw_seq, atol=0.01)
+
+
+def test_start_is_needed_for_plain_arrays(own_files):
+    with pytest.raises(InputError, match="start"):
+        load_inputs(RunConfig(), **own_files)
+
+
+def test_units_of_own_observations_are_not_guessed(own_files, tmp_path, thin_observations):
+    linear = thin_observations.assign(log10_ne_m3=10 ** thin_observations["log10_ne_m3"].astype(float))
+    path = write_npy(linear.isel(point=slice(0, 200)), tmp_path / "linear.npy", START)
+    with pytest.raises(InputError):
+        read_observations(str(path), start=START)
+
+
+@pytest.mark.parametrize(
+    ("paths", "sentence"),
+    [
+        ({"obs_path": "a.npy"}, "tec_path is empty; give observations and TEC maps together"),
+        ({"tec_path": "a.nc"}, "obs_path is empty"),
+        ({"drivers_path": "a.csv"}, "without obs_path and tec_path"),
+        ({"start": START}, "without obs_path and tec_path"),
+    ],
+)
+def test_half_an_input_is_refused(paths, sentence):
+    with pytest.raises(InputError, match=sentence):
+        load_inputs(RunConfig(), **paths)
+
+
+def test_files_that_are_not_there_are_named(own_files):
+    for name in own_files:
+        with pytest.raises(InputError, match="nowhere"):
+            load_inputs(RunConfig(), **{**own_files, name: "nowhere/none.npy"}, start=START)

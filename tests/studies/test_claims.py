@@ -1,0 +1,35 @@
+"""Verdicts follow from two numbers, and every claim of the chapter finds its figure."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studies.claims import HOLDS, IN_PART, NOT, glued, verdict
+from studies.direction import direction_errors
+
+
+@pytest.mark.parametrize(
+    ("document", "ours", "said"),
+    [(100, 105, HOLDS), (100, 130, IN_PART), (130, 100, IN_PART), (100, 400, NOT), (0, 68.6, NOT), (0.4, 0.0, NOT)],
+)
+def test_verdicts(document, ours, said):
+    assert verdict(document, ours) == said
+
+
+@given(st.floats(0.01, 1e6), st.floats(0.01, 1e6))
+def test_a_verdict_does_not_depend_on_which_is_larger(a, b):
+    assert verdict(a, b) == verdict(b, a) and verdict(a, a) == HOLDS
+
+
+def test_chapters_glue_the_known_figures():
+    figures = glued("memory", "disk")
+    assert figures["sw_seq (MB)"] == pytest.approx(0.098304)
+    assert figures["tec_grad_direction (MB)"] == pytest.approx(68.583424)
+    assert figures["TEC cache (MB)"] == pytest.approx(12.056, abs=0.001)
+
+
+def test_coarser_maps_of_finer_structure_point_elsewhere():
+    errors = direction_errors(scales_km=(500, 2000), factors=(1, 4, 9), points=500)
+    assert (errors.diff().dropna() > 0).all().all()
+    assert (errors["500 km"] > errors["2000 km"]).all()
+    assert errors.loc[1, "2000 km"] < 5
