@@ -53,9 +53,10 @@ def test_public_names_are_listed_and_there():
         _ = rstmrf.trian
 
 
-def test_version_is_that_of_the_distribution():
+def test_version_is_that_of_the_distribution_and_of_the_citation():
     assert rstmrf.__version__ == importlib.metadata.version("rstmrf")
     assert rstmrf.__version__ == tomllib.loads(PROJECT.read_text())["project"]["version"]
+    assert f"\nversion: {rstmrf.__version__}\n" in (PROJECT.parent / "CITATION.cff").read_text()
 
 
 def test_training_imports_without_the_unix_module_resource():

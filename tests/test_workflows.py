@@ -64,3 +64,22 @@ def test_hooks_download_nothing_and_run_what_is_there():
     words = [word for repository in repositories for hook in repository["hooks"] for word in hook["entry"].split()]
     assert all((ROOT / word).exists() for word in words if word.startswith("scripts/"))
     assert {hook["language"] for repository in repositories for hook in repository["hooks"]} == {"system"}
+
+
+def test_private_parts_of_torch_are_told():
+    private = re.compile(r"torch\._\w+|torch\.utils\._\w+|torch\.ops\.aten")
+    told = (ROOT / "CONTRIBUTING.md").read_text()
+    for path in (ROOT / "rstmrf").rglob("*.py"):
+        for part in private.findall(path.read_text()):
+            row = [
+                line for line in told.splitlines() if f"`{path.relative_to(ROOT).as_posix()}`" in line and part in line
+            ]
+            assert row, f"{path.name} uses {part}, which the table of private parts in CONTRIBUTING.md does not name"
+
+
+def test_commands_and_files_that_are_told_are_there():
+    told = (ROOT / "CONTRIBUTING.md").read_text() + (ROOT / "README.md").read_text()
+    assert set(re.findall(r"(?:^|`)make (\w+)", told, re.MULTILINE)) <= TARGETS
+    files = re.findall(r"(?:scripts|notebooks|book|rstmrf|readers|training)/[\w/.-]+\.(?:py|md|ipynb|csv|png)", told)
+    absent = [f for f in files if "NAME" not in f and not ((ROOT / f).exists() or (ROOT / "rstmrf" / f).exists())]
+    assert files and not absent
