@@ -138,7 +138,7 @@ def direction_terms(batch, direction_field, gradient: Float[Tensor, "p 2"], conf
             later = sample_maps(tec_gradient(batch.next_tec_map[group], config.direction_mode), window, lat, lon)
             sampled = torch.lerp(sampled, later, (at.coords[:, 3] % 1.0)[:, None])
         direction = (of_point * inside * misfit(gradient, sampled, at.coords, config)).sum()
-        if not supervised:
+        if observed is None or of_cell is None:
             return direction, direction.new_zeros(())
         return direction, (of_cell[group] * below_hinge(cosine(field, observed[group]), config)).sum()
 
@@ -155,7 +155,7 @@ def total_loss(terms: dict[str, Tensor], config: RunConfig) -> Float[Tensor, ""]
     """Weighted sum: data has weight 1."""
     weights = {"data": 1.0, "chapman": config.w_chapman, "tec_direction": config.w_tec_direction, "head": config.w_head}
     weights["sigma"] = config.w_sigma
-    return sum(weights[name] * term for name, term in terms.items())
+    return sum(weights[name] * term for name, term in terms.items())  # pyright: ignore[reportReturnType]
 
 
 def shares(weight: Tensor) -> Tensor:
