@@ -82,7 +82,7 @@ class Predictor:
         lat, lon, alt_km = (np.atleast_1d(x) for x in (lat, lon, alt_km))
         n = len(alt_km)
         every = self.at_points(lat.repeat(n), lon.repeat(n), np.tile(alt_km, len(lat)), np.full(len(lat) * n, time))
-        return tuple(found.reshape(len(lat), n) for found in every)
+        return every[0].reshape(len(lat), n), every[1].reshape(len(lat), n)
 
     def grid(self, time, lat, lon, alt_km) -> xr.Dataset:
         """Density on a grid, and what is read off its profiles.

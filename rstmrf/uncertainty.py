@@ -43,7 +43,7 @@ def recalibrate(model: RSTMRF, data: RunData) -> float:
     points = data.part(DEVELOPMENT)
     model_error = _error(Predictor(model, data.iri, data.processor).residual(points), points)
     factor = recalibration_factor(model_error, stated_sigma(model, data, points).numpy(), points.profile.numpy())
-    model.spread.scale.mul_(factor)
+    model.spread.scale.mul_(factor)  # pyright: ignore[reportOptionalMemberAccess]
     return factor
 
 

@@ -108,7 +108,8 @@ class IriBackground:
         def at(day, lat, lon, alt_km, hours):
             return self._layers_at(day, lat, lon, hours)[:2]
 
-        return tuple(self._at_points(at, 2, (lat, lon, np.full(np.shape(lat), 300.0), hours)))
+        nm_f2_m3, hm_f2_km = self._at_points(at, 2, (lat, lon, np.full(np.shape(lat), 300.0), hours))
+        return nm_f2_m3, hm_f2_km
 
     def _at_points(
         self, function, members: int, points, first_number=0, levels=None, extra=()
@@ -183,7 +184,7 @@ class IriBackground:
         lat = lat * profile.DEG
         return torch.sin(lat) * sine + torch.cos(lat) * cosine * torch.cos(hour_angle * profile.DEG)
 
-    def _interpolate(self, day, lat, lon, hours, derivatives=False):
+    def _interpolate(self, day, lat, lon, hours, derivatives=False) -> tuple[Tensor, ...]:
         """Maps at points `[N, 5]` (with ∂/∂lat, ∂/∂lon): a cubic B-spline of 4 times, rows and columns.
 
         A read brings four neighbouring columns, 20 numbers in a row of memory. Times and rows are summed while

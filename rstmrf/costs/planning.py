@@ -234,7 +234,7 @@ def fit(
             f"{factor * tried[1, 1]:.0f} MB; give more, fewer windows, or a larger tec_downsample_factor"
         )
     groups = sorted({*(2**i for i in range(windows.bit_length())), windows})
-    group = largest(groups, lambda g: fits(batch, g))
+    group = largest(groups, lambda g: fits(batch, g)) or 1  # one at a time fits: the batch was so chosen
     rows = [(b, g, mb, mb * factor, mb * factor <= budget_mb) for (b, g), mb in sorted(tried.items())]
     table = pd.DataFrame(rows, columns=["batch_size", "window_group_size", "tensors_mb", "process_mb", "fits"])
     return Fit(config.changed(batch_size=batch, window_group_size=group if group < windows else "all"), table)

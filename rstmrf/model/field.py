@@ -63,6 +63,6 @@ class ResidualField(nn.Module):
         joined = jets.Layer(of_space @ self.spatial.last.weight, shift, "tanh")
         features = spatial_features(coords, self.coordinate_mode, order)
         if self.sees_tec:
-            features = torch.cat([features, tec[:order, :, None]], dim=2)
+            features = torch.cat([features, tec[:order, :, None]], dim=2)  # pyright: ignore[reportOptionalSubscript]
         residual = jets.network(features, [*self.spatial.layers(), joined], self.decoder[1].weight[0])
         return torch.cat([residual[:1] + self.decoder[1].bias, residual[1:]])

@@ -76,7 +76,7 @@ class _Network(torch.autograd.Function):
         along = torch.stack([jet[VALUE], jet[ALT], _merged(jet, by_member)])
         grads += [_product(before, along)]
         of_jet = None
-        if ctx.needs_input_grad[0]:
+        if back is not None:
             of_jet = torch.stack([back[0], *(by_member[k] * back[2] for k in (EAST, NORTH)), back[1], back[2]])
             of_jet[ALT2] *= by_member[ALT2]
         return of_jet, None, of_out, *reversed(grads)

@@ -126,7 +126,7 @@ def read_csv(path) -> xr.Dataset:
             f"{where[wrong[0] + 1]}: {steps_h[wrong[0]]:g} h after the row before, accepted is 1 h or 3 h throughout"
         )
     by_day = pd.Series(f107_sfu).groupby(time.astype("datetime64[D]"))
-    if (by_day.nunique() > 1).any():
+    if np.any(by_day.nunique() > 1):
         day = by_day.nunique().gt(1).idxmax()
         raise InputError(f"{path}: several values of F10.7 on {day:%Y-%m-%d}, accepted is one per UTC day")
     days = by_day.first()

@@ -7,6 +7,7 @@ import gzip
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import unlzw3
@@ -72,7 +73,7 @@ def _decompressed(path: Path) -> bytes:
     return content
 
 
-def _fail(name, index, sentence):
+def _fail(name, index, sentence) -> NoReturn:
     raise InputError(f"{name}, line {index + 1}: {sentence}")
 
 
@@ -103,9 +104,11 @@ def _read_header(lines, name) -> Header:
         _fail(name, len(lines) - 1, "the file ends within its header; a line END OF HEADER is needed.")
 
     def read(label, layout, default=None):
-        if label not in records and default is None:
+        if label in records:
+            return _numbers(lines, records[label], name, *layout)
+        if default is None:
             raise InputError(f"{name} has no header line '{label}', which IONEX requires.")
-        return _numbers(lines, records[label], name, *layout) if label in records else default
+        return default
 
     (version,) = read("IONEX VERSION / TYPE", (0, 8, 1))
     if not 1 <= version < 2:

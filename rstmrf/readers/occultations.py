@@ -240,7 +240,7 @@ def _calendar(path, found: str, year, month, day, hour, minute, second=0.0, doy=
             raise ValueError
         if month is not None and day is not None:
             date = np.datetime64(f"{int(year):04d}-{int(month):02d}-{int(day):02d}")
-        elif 1 <= doy <= 366:
+        elif doy is not None and 1 <= doy <= 366:
             date = np.datetime64(f"{int(year):04d}-01-01") + np.timedelta64(int(doy) - 1, "D")
         else:
             raise ValueError
