@@ -44,101 +44,98 @@ def network(jet: Float[Tensor, "k b i"], layers: list[Layer], out: Float[Tensor,
 
 def activate(layer: Layer, value: Float[Tensor, "b i"]) -> Float[Tensor, "b o"]:
     """The layer of plain values."""
-    if layer.bias.ndim == 1:
-        phase = linear(value, layer.weight, layer.bias)
-    else:
-        phase = linear(value, layer.weight, layer.weight.new_zeros(len(layer.weight))) + layer.bias
-    return torch.sin(phase) if layer.function == "sine" else torch.tanh(phase)
+    shared = layer.bias.ndim == 1
+    phase = linear(value, layer.weight, layer.bias) if shared else linear(value, layer.weight) + layer.bias
+    return torch.sin(phase) if layer.function == "sine" else 2 * torch.sigmoid(2 * phase) - 1
 
 
 class _Network(torch.autograd.Function):
-    """Jets of five; keeps of each layer f, f′, ∂z/∂alt and, but for the last, α."""
+    """Jets of five through all layers; keeps of each f, f′, ∂z/∂alt and α."""
 
     @staticmethod
     def forward(ctx, jet, functions, out, *parameters):
         weights, biases = parameters[::2], parameters[1::2]
-        x, x_alt, kept = jet[VALUE], jet[ALT], []
+        value, alt, layers = jet[VALUE], jet[ALT], []
         for weight, bias, function in zip(weights, biases, functions, strict=True):
-            z = product(x, weight, bias) if bias.ndim == 1 else product(x, weight).add_(bias)
-            z_alt = product(x_alt, weight)
-            x, slope = _value_and_slope(z, function)
-            x_alt = slope * z_alt
-            kept += [x, slope, z_alt]
-        value, along, alt2 = x @ out, out, 0
-        alphas = []
-        for n in reversed(range(len(weights))):
-            x, slope, z_alt = kept[3 * n : 3 * n + 3]
-            fall = x if functions[n] == "sine" else x * slope
-            bent = (z_alt * z_alt).mul_(fall).mul_(along)
-            alt2 = alt2 - (1 if functions[n] == "sine" else 2)*bent.sum(1)
-            along = product(slope * along, weights[n].T)
-            alphas.append(along)
-        first = torch.linalg.vecdot(jet[EAST:], along)
-        alt2 = alt2 + first[2+1]
-        ctx.save_for_backward(jet, out, *weights, *kept, *alphas)
+            z = product(value, weight, bias) if bias.ndim == 1 else product(value, weight).add_(bias)
+            z_alt = product(alt, weight)
+            value, slope, alt = _upward(z, z_alt, function)
+            layers.append((value, slope, z_alt))
+        value, alpha, alphas, curvature = value @ out, out.expand_as(value), [], 0
+        for weight, function, layer in zip(weights[::-1], functions[::-1], layers[::-1], strict=True):
+            alphas.append(alpha)
+            before, bent = _downward(alpha, *layer, function)
+            alpha, curvature = product(before, weight.T), curvature + bent
+        first = (jet[EAST:] * alpha).sum(2)
+        first[ALT2 - EAST] += curvature
+        kept = (x for layer, alpha in zip(layers, alphas[::-1], strict=True) for x in (*layer, alpha))
+        ctx.save_for_backward(jet, out, alpha, *weights, *kept)
         ctx.functions, ctx.per_point = functions, [bias.ndim == 2 for bias in biases]
-        return torch.stack([value, *first[:3], alt2])
+        return torch.cat([value[None], first])
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
         count = len(ctx.functions)
-        jet, out, *saved = ctx.saved_tensors
-        weights, kept, alphas = saved[:count], saved[count : 4 * count], saved[4 * count :]
+        jet, out, of_input, *saved = ctx.saved_tensors
+        weights, layers = saved[:count], [saved[count + 4 * n :][:4] for n in range(count)]
         asked = grad[..., None]  # [5, B, 1]
-        m = (asked[EAST] * jet[EAST]).addcmul_(asked[NORTH], jet[NORTH]).addcmul_(asked[ALT2], jet[ALT2])
-        ups = []
-        for n in range(count):
-            x, slope, z_alt = kept[3 * n : 3 * n + 3]
-            z_m = product(m, weights[n])
-            ups += [(m, z_m)]
-            e = (z_alt * z_alt).mul_(asked[ALT2])
-            m = (slope * z_m)
-            if ctx.functions[n] == "sine":
-                m.addcmul_(x, e, value=-1)
-            else:
-                m.addcmul_(x * slope, e, value=-2)
-        ups += [(m, None)]
-        x, slope, z_alt = kept[-3:]
-        of_out = grad[VALUE] @ x + grad[ALT] @ (slope * z_alt) + m.sum(0)
-        back = asked[[VALUE, ALT]] * out
-        grads = []
+        merged = (asked[EAST] * jet[EAST]).addcmul_(asked[NORTH], jet[NORTH]).addcmul_(asked[ALT2], jet[ALT2])
+        along, z_merged = [(jet[VALUE], jet[ALT], merged)], []
+        for weight, function, (value, slope, z_alt, _) in zip(weights, ctx.functions, layers, strict=True):
+            z_merged.append(product(along[-1][2], weight))
+            along.append((value, *_merged(z_merged[-1], asked[ALT2], value, slope, z_alt, function)))
+        value, alt, merged = along.pop()
+        of_out = grad[VALUE] @ value + grad[ALT] @ alt + merged.sum(0)
+        back, gradients, wanted = (asked[VALUE] * out, asked[ALT] * out), [], ctx.needs_input_grad[0]
         for n in reversed(range(count)):
-            x, slope, z_alt = kept[3 * n : 3 * n + 3]
-            alpha = alphas[count - 2 - n] if n < count - 1 else out.expand_as(x)
-            m, z_m = ups[n]
-            if ctx.functions[n] == "sine":
-                fall, third = x, slope
-            else:
-                fall = (slope * x).mul_(2)
-                third = (slope * slope).addcmul_(x, fall, value=-1).mul_(2)
-            bent = asked[ALT2] * z_alt
-            before = x.new_empty(3, *x.shape)
-            torch.mul(slope, alpha, out=before[2])
-            torch.mul(back, slope, out=before[:2])
-            turn = fall * alpha
-            before[0].addcmul_(turn, z_m, value=-1)
-            before[1].addcmul_(turn, bent, value=-2)
-            before[0].addcmul_(back[1].mul_(z_alt), fall, value=-1)
-            before[0].addcmul_(bent.mul_(z_alt).mul_(third), alpha, value=-1)
-            if n:
-                b, sl, za = kept[3 * n - 3 : 3 * n]
-                al = torch.stack([b, sl*za, m])
-            else:
-                al = torch.stack([jet[VALUE], jet[ALT], m])
-            grads += [before[0] if ctx.per_point[n] else before[0].sum(0), product(before.flatten(0, 1).T, al.flatten(0, 1).T)]
-            if n or ctx.needs_input_grad[0]:
-                back = product(before[:2], weights[n].T)
+            before = _turned(*back, z_merged.pop(), asked[ALT2], *layers[n], ctx.functions[n])
+            of_weight = sum(product(b.T, a.T) for b, a in zip(before, along.pop(), strict=True))
+            gradients += [before[0] if ctx.per_point[n] else before[0].sum(0), of_weight]
+            back = [product(b, weights[n].T) for b in before[:2]] if n or wanted else None
         of_jet = None
-        if ctx.needs_input_grad[0]:
-            alpha = alphas[-1]
-            of_jet = torch.stack([back[0], *(asked[k] * alpha for k in (EAST, NORTH)), back[1], asked[ALT2] * alpha])
-        return of_jet, None, of_out, *reversed(grads)
+        if wanted:
+            east, north, alt2 = (asked[k] * of_input for k in (EAST, NORTH, ALT2))
+            of_jet = torch.stack([back[0], east, north, back[1], alt2])
+        return of_jet, None, of_out, *reversed(gradients)
 
 
-def _value_and_slope(z, function):
+def _upward(z, z_alt, function):
+    """F, f′ and ∂f/∂alt of a phase, which is overwritten."""
     if function == "sine":
         slope = torch.cos(z)
-        return torch.sin_(z), slope
-    value = torch.tanh_(z)
-    return value, torch.addcmul(torch.ones_like(value), value, value, value=-1)
+        value = torch.sin_(z)
+    else:  # tanh z is 2σ(2z) − 1, and σ takes a tenth of the time of tanh
+        value = z.mul_(2).sigmoid_().mul_(2).sub_(1)
+        slope = 1 - value * value
+    return value, slope, slope * z_alt
+
+
+def _downward(alpha, value, slope, z_alt, function):
+    """Α before an elementwise function, and what its bend adds to ∂²/∂alt² of the end."""
+    before = slope * alpha
+    bend = value * alpha if function == "sine" else (value * before).mul_(2)
+    return before, -bend.mul_(z_alt).mul_(z_alt).sum(1)
+
+
+def _merged(z_merged, asked_alt2, value, slope, z_alt, function):
+    """∂f/∂alt and the sum of what the loss asks, after an elementwise function."""
+    bend = value if function == "sine" else (value * slope).mul_(2)
+    merged = slope * z_merged
+    return slope * z_alt, merged.addcmul_((z_alt * asked_alt2).mul_(z_alt), bend, value=-1)
+
+
+def _turned(back, back_alt, z_merged, asked_alt2, value, slope, z_alt, alpha, function):
+    """Gradients by value, ∂/∂alt and the sum, before an elementwise function: f″ = −bend, f‴ = −third."""
+    of_merged = alpha * slope
+    if function == "sine":
+        bend, third = value, of_merged
+    else:
+        bend = (value * slope).mul_(2)
+        third = (slope * slope).addcmul_(value, bend, value=-1).mul_(2).mul_(alpha)
+    bent = z_alt * asked_alt2
+    turn = (alpha * z_merged).addcmul_(back_alt, z_alt)
+    of_value = (back * slope).addcmul_(turn, bend, value=-1)
+    of_alt = (back_alt * slope).addcmul_(bend * alpha, bent, value=-2)
+    of_value.addcmul_(bent.mul_(z_alt), third, value=-1)
+    return of_value, of_alt, of_merged

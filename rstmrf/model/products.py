@@ -21,8 +21,10 @@ def product(x: Float[Tensor, "*b i"], weight: Float[Tensor, "o i"], bias: Float[
     return x @ weight.T if bias is None else torch.nn.functional.linear(x, weight, bias)
 
 
-def linear(x: Float[Tensor, "b i"], weight: Float[Tensor, "o i"], bias: Float[Tensor, " o"]) -> Float[Tensor, "b o"]:
-    """X Wᵀ + bias, differentiable."""
+def linear(
+    x: Float[Tensor, "b i"], weight: Float[Tensor, "o i"], bias: Float[Tensor, " o"] | None = None
+) -> Float[Tensor, "b o"]:
+    """X Wᵀ + bias, differentiable, twice where asked."""
     return _Linear.apply(x, weight, bias)
 
 
@@ -36,4 +38,4 @@ class _Linear(torch.autograd.Function):
     def backward(ctx, back):
         x, weight = ctx.saved_tensors
         of_x = product(back, weight.T) if ctx.needs_input_grad[0] else None
-        return of_x, product(back.T, x.T), back.sum(0)
+        return of_x, product(back.T, x.T), back.sum(0) if ctx.needs_input_grad[2] else None
