@@ -6,9 +6,11 @@ and a damaged file ends in one sentence.
 
 import gzip
 import io
+import json
 import stat
 import struct
 import tokenize
+import zipfile
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +25,7 @@ LINES = 1_000_000
 #: what libraries raise on damaged files; memory errors are not among them, sizes are checked before anything is made
 DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError),
-    *(AssertionError, ImportError, SyntaxError, struct.error, tokenize.TokenError, zlib.error),
+    *(AssertionError, ImportError, SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
 
 
@@ -157,6 +159,22 @@ def text_lines(content: bytes, where, encoding: str = "utf-8", limit: int = LINE
     with refusing_damage(f"{where}: cannot be read as text ({{}})."):
         text = content.decode(encoding, errors).removeprefix("\ufeff").removesuffix("\n")
     return text.split("\n") if text else []
+
+
+def read_json(path, wanted: str) -> dict:
+    """The object of a JSON file of up to 1 MB, each name once; InputError where there is none."""
+    with refusing_damage(f"{path}: cannot be read as {wanted} ({{}})"):
+        found = json.loads(read_bytes(path, wanted, 1), object_pairs_hook=_each_once)
+        if not isinstance(found, dict):
+            raise ValueError(f"it holds {type(found).__name__}, accepted are names with values")
+        return found
+
+
+def _each_once(pairs: list) -> dict:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
 
 
 def open_npy(path, wanted: str, limit_mb: int) -> np.ndarray:

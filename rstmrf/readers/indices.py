@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from rstmrf.errors import InputError
+from rstmrf.errors import InputError, quoted
 from rstmrf.readers.index_tables import (
     CSV_HEADER,
     DAY,
@@ -112,7 +112,7 @@ def _read_table(path, allow_predicted):
     if first[:4].isdigit() and first[4:5] == " ":
         return read_gfz(path)
     raise InputError(
-        f"{path}: the first line of data is '{first[:40]}', accepted is a GFZ table (2020 01 01 …), "
+        f"{path}: the first line of data is '{quoted(first[:40])}', accepted is a GFZ table (2020 01 01 …), "
         f"a CelesTrak table (DATATYPE CssiSpaceWeather) or a CSV with the header '{CSV_HEADER}'"
     )
 
@@ -121,9 +121,12 @@ def _hours(start, end):
     """Every whole hour [datetime64[ns], UTC] that covers `start` to `end`."""
     try:
         first, last = (pd.Timestamp(time) for time in (start, end))
-    except (ValueError, TypeError):
-        raise InputError(f"period is '{start}' to '{end}', accepted are two ISO times, as 2024-02-04T00:00") from None
+    except (ValueError, TypeError, OverflowError):
+        found = f"'{quoted(start)}' to '{quoted(end)}'"
+        raise InputError(f"period is {found}, accepted are two ISO times, as 2024-02-04T00:00") from None
     first, last = (time.tz_convert("UTC").tz_localize(None) if time.tz else time for time in (first, last))
+    if not (1932 <= first.year <= 2100 and 1932 <= last.year <= 2100):
+        raise InputError(f"period is '{quoted(start)}' to '{quoted(end)}', accepted are the years 1932 to 2100")
     if not first <= last:
         raise InputError(f"period starts {start} and ends {end}, accepted is an end at or after the start")
     return pd.date_range(first.floor("h"), last.ceil("h"), freq="h").to_numpy().astype("datetime64[ns]")
