@@ -1,12 +1,13 @@
 """One frozen, validated set of settings for a run, and its presets."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from rstmrf.errors import InputError
+from rstmrf.errors import InputError, quoted
+from rstmrf.files import read_json
+from rstmrf.limits import check_highest
 
 Preset = Literal["default", "cpu-8gb", "gpu-4gb", "sample", "month"]
 
@@ -200,6 +201,7 @@ class RunConfig(BaseModel):
             super().__init__(**settings)
         except ValidationError as error:
             raise InputError(_sentence(error)) from None
+        check_highest(self)
         self._check_together()
 
     def _check_together(self) -> None:
@@ -274,17 +276,17 @@ class RunConfig(BaseModel):
             InputError: no such file, no JSON, or settings that this version does not accept.
         """
         try:
-            return cls(**json.loads(Path(path).read_text()))
-        except (OSError, TypeError, ValueError) as error:
+            return cls(**read_json(path, "a run's settings"))
+        except (TypeError, InputError) as error:
             raise InputError(f"{path}: cannot be read as a run's settings ({error})") from None
 
 
 def _sentence(error: ValidationError) -> str:
     """One sentence for the first thing that is wrong: key, value, what would be accepted."""
     first = error.errors()[0]
-    key, value = ".".join(map(str, first["loc"])), first["input"]
+    key, value = quoted(".".join(map(str, first["loc"]))), quoted(repr(first["input"]))
     if first["type"] == "extra_forbidden":
-        return f"{key}={value!r}: there is no setting {key!r}; the settings are {', '.join(RunConfig.model_fields)}"
+        return f"{key}={value}: there is no setting {key!r}; the settings are {', '.join(RunConfig.model_fields)}"
     hint = " (write True or False: papermill reads 'true' as text)" if first["type"] == "bool_type" else ""
     wanted = RunConfig.model_fields[key].description if key in RunConfig.model_fields else ""
-    return f"{key}={value!r} is not accepted: {first['msg'].lower()}{hint}; {key} is: {wanted}"
+    return f"{key}={value} is not accepted: {first['msg'].lower()}{hint}; {key} is: {wanted}"

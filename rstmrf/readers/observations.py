@@ -12,6 +12,8 @@ import pandas as pd
 import xarray as xr
 
 from rstmrf.errors import InputError
+from rstmrf.files import given_path, regular_file
+from rstmrf.readers import plausible
 from rstmrf.readers.occultations import Profile, ne_factor, read_netcdf_profile, read_text_profile
 from rstmrf.readers.point_store import is_point_store, read_point_store
 from rstmrf.readers.point_tables import COLUMN_TYPES, Limits, PointTable, read_npy, write_npy
@@ -32,6 +34,8 @@ QC_LABELS = {
     "qc_points_fill": "points missing or not finite",
     "qc_points_outside_altitude": "points outside the altitude range",
     "qc_points_non_positive": "points with zero or negative density",
+    "qc_points_implausible": "points with a density below 1e4 m-3",
+    "qc_points_sigma_dropped": "points whose stated standard deviation was no positive number and was left out",
     "qc_points_in_rejected_profiles": "points otherwise good, in rejected profiles",
 }
 VARIABLE_ATTRS = {
@@ -97,9 +101,10 @@ def read_observations(
 def quality_control(profile: Profile, limits: Limits | None = None) -> PointTable:
     """Drop the points of one profile that cannot be used, and the profile itself if too little or nonsense is left.
 
-    In this order, each point counted once: missing or not finite; outside `limits.alt_range_km`; density not positive.
-    The profile is rejected with a reason if fewer than `limits.min_points` are left, or if its peak density lies
-    outside `limits.peak_ne_m3`, the mark of a wrong unit.
+    In this order, each point counted once: missing or not finite; outside `limits.alt_range_km`; density not positive;
+    density below 1e4 m⁻³. The profile is rejected with a reason if fewer than `limits.min_points` are left, if they
+    lie at a single altitude, or if its peak density lies outside `limits.peak_ne_m3`, the mark of a wrong unit. A
+    stated σ that is not positive, or above 3, is not known: NaN, counted.
     """
     limits = limits or Limits()
     coords = (profile.lat, profile.lon, profile.alt_km)
@@ -107,7 +112,8 @@ def quality_control(profile: Profile, limits: Limits | None = None) -> PointTabl
     low, high = limits.alt_range_km
     outside = finite & ~((profile.alt_km >= low) & (profile.alt_km <= high))
     positive = profile.ne_m3 > 0
-    keep = finite & ~outside & positive
+    resolved = ~(profile.ne_m3 < plausible.LOWEST_NE_M3)
+    keep = finite & ~outside & positive & resolved
     table = PointTable({}, profile.kind)
     table.counts.update(
         qc_profiles_read=1,
@@ -116,12 +122,15 @@ def quality_control(profile: Profile, limits: Limits | None = None) -> PointTabl
         qc_points_fill=int((~finite).sum()),
         qc_points_outside_altitude=int(outside.sum()),
         qc_points_non_positive=int((finite & ~outside & ~positive).sum()),
+        qc_points_implausible=int((finite & ~outside & positive & ~resolved).sum()),
     )
-    if reason := _profile_fault(profile.ne_m3[keep], limits):
+    if reason := _profile_fault(profile.ne_m3[keep], profile.alt_km[keep], limits):
         table.rejected.append({"file": str(profile.path), "reason": f"{profile.path}: {reason}."})
         table.counts.update(qc_profiles_rejected=1, qc_points_in_rejected_profiles=int(keep.sum()))
         keep = np.zeros_like(keep)
     table.columns = _columns(profile, keep)
+    if "sigma_log10_ne" in table.columns:
+        table.counts["qc_points_sigma_dropped"] += plausible.drop_sigma(table.columns["sigma_log10_ne"])
     return table
 
 
@@ -132,9 +141,11 @@ def describe_quality(ds: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame({"count": rows})
 
 
-def _profile_fault(ne_m3: np.ndarray, limits: Limits) -> str:
+def _profile_fault(ne_m3: np.ndarray, alt_km: np.ndarray, limits: Limits) -> str:
     if ne_m3.size < max(limits.min_points, 1):
         return f"{ne_m3.size} usable points are left; at least {max(limits.min_points, 1)} are needed"
+    if np.ptp(alt_km) < plausible.SHORTEST_PROFILE_KM:
+        return f"all its points lie at one altitude, {alt_km[0]:g} km; a profile is needed"
     low, high = limits.peak_ne_m3
     if not low <= ne_m3.max() <= high:
         return f"its peak density is {ne_m3.max():.3g} m-3, accepted is {low:g} to {high:g} (a wrong unit?)"
@@ -161,7 +172,7 @@ def _list_files(path) -> list[Path]:
     """Files that a file name, folder, glob pattern or list of these stands for, each once, in the order of names."""
     if not isinstance(path, str | Path):
         files = [file for item in path for file in _list_files(item)]
-    elif Path(path).is_dir():
+    elif given_path(path, ACCEPTED).is_dir():
         inside = sorted(p for p in Path(path).rglob("*") if p.is_file() and not p.name.startswith("."))
         files = [p for p in inside if p.name.lower().endswith(ENDINGS)]
     elif Path(path).is_file():
@@ -175,11 +186,8 @@ def _list_files(path) -> list[Path]:
 
 def _form(file: Path) -> Callable[[Path, str | None], Profile] | None:
     """Reader of one profile that fits the file's first bytes; None for a table of many profiles (.npy)."""
-    try:
-        with open(file, "rb") as opened:
-            head = opened.read(8)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be opened ({error}).") from error
+    with open(regular_file(file, ACCEPTED), "rb") as opened:
+        head = opened.read(8)
     if head.startswith(b"\x93NUMPY"):
         return None
     if head.startswith((b"CDF", b"\x89HDF")):

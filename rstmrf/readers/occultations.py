@@ -9,12 +9,17 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from rstmrf.errors import InputError
+from rstmrf.errors import InputError, quoted
+from rstmrf.files import read_bytes, text_lines
+from rstmrf.readers.netcdf import numbers, open_netcdf
 from rstmrf.units import wrap_longitude
 
 #: numbers that stand for "missing" in files that forget to declare a _FillValue
 FILL_VALUES = (-999.0, -9999.0, -99999.0)
 GPS_EPOCH = np.datetime64("1980-01-06T00:00:00", "ns")
+#: a profile has some hundred to some ten thousand points
+MOST_VALUES, LARGEST_TEXT_MB = 1 << 21, 8
+LAST_GPS_SECONDS = 4e9
 NAME_TIME = re.compile(r"(?<!\d)(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})(?!\d)")
 
 NE_NAMES = ("elec_dens", "elecdens", "electron_density", "edens", "ne")
@@ -57,7 +62,9 @@ def ne_factor(unit: str, where: str = "ne_unit") -> float:
     plain = str(unit).lower().replace("⁻³", "-3").replace("³", "3").replace("per", "/")
     factor = NE_UNITS.get(re.sub(r"[\s^*()._]", "", plain))
     if factor is None:
-        raise InputError(f"{where} is {unit!r}; accepted units of electron density are el/cm3, cm-3, el/m3 and m-3.")
+        raise InputError(
+            f"{where} is '{quoted(unit)}'; accepted units of electron density are el/cm3, cm-3, el/m3 and m-3."
+        )
     return factor
 
 
@@ -117,10 +124,8 @@ def _profile(path, kind, time, lat, lon, alt_km, ne_m3, sigma=None, single_posit
 
 def _text_rows(path: Path) -> list[list[float]]:
     rows = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text ({error}).") from error
+    content = read_bytes(path, "a text profile YYYYMMDD_HHMM.txt", LARGEST_TEXT_MB)
+    lines = text_lines(content, path, errors="strict")
     for number, line in enumerate(lines, start=1):
         words = line.replace(",", " ").split()
         if not words or words[0][0] in "#%!":
@@ -132,37 +137,32 @@ def _text_rows(path: Path) -> list[list[float]]:
         if len(row) == 4:
             rows.append(row)
         elif rows or row:  # words before the first numbers are a header; anything later is damage
-            raise InputError(f"{path}: line {number} is {line[:60]!r}; expected four numbers: lon lat alt(km) Ne(m-3).")
+            raise InputError(
+                f"{path}: line {number} is '{quoted(line)}'; expected four numbers: lon lat alt(km) Ne(m-3)."
+            )
     return rows
 
 
 def _load_netcdf(path: Path) -> tuple[Mapping[str, xr.Variable], dict]:
     """Variables and global attributes, all in memory, by lower-case names."""
-    with open(path, "rb") as file:
-        engine = "scipy" if file.read(3) == b"CDF" else "h5netcdf"
-    try:
-        with xr.open_dataset(path, engine=engine, decode_times=False) as ds:
-            variables = {str(name).lower(): variable.load() for name, variable in ds.variables.items()}
-            return variables, {str(name).lower(): value for name, value in ds.attrs.items()}
-    except Exception as error:  # damaged files make the netCDF libraries raise nearly anything
-        raise InputError(f"{path}: cannot be read as netCDF, perhaps cut short ({error}); fetch it again.") from error
+    with open_netcdf(path, "ionPrf or GNOS netCDF", MOST_VALUES, decode_times=False) as ds:
+        variables = {str(name).lower(): variable.load() for name, variable in ds.variables.items()}
+        return variables, {str(name).lower(): value for name, value in ds.attrs.items()}
 
 
 def _variable(variables: Mapping[str, xr.Variable], names, path: Path, what: str) -> xr.Variable:
     for name in names:
         if name in variables:
             return variables[name]
-    found = ", ".join(variables) or "none"
+    found = quoted(", ".join(variables) or "none")
     raise InputError(f"{path}: no variable of {what}; found {found}, accepted names are {', '.join(names)}.")
 
 
 def _values(variable: xr.Variable, path: Path) -> Float[np.ndarray, " point"]:
     try:
-        return _fill_to_nan(np.asarray(variable.values, dtype=np.float64).ravel())
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: a variable of type {variable.dtype} was found where numbers are expected."
-        ) from error
+        return _fill_to_nan(numbers(variable.values).ravel())
+    except TypeError as error:
+        raise InputError(f"{path}: {error}.") from None
 
 
 def _fill_to_nan(values: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
@@ -185,7 +185,7 @@ def _netcdf_ne_factor(dens: xr.Variable, path: Path, ne_unit: str | None) -> flo
 def _km_factor(alt: xr.Variable, path: Path) -> float:
     unit = _units(alt) or "km"  # both formats define MSL_alt in km
     if unit.lower() not in KM_UNITS:
-        raise InputError(f"{path}: the attribute 'units' of the altitude is {unit!r}; accepted are km and m.")
+        raise InputError(f"{path}: the attribute 'units' of the altitude is '{quoted(unit)}'; accepted are km and m.")
     return KM_UNITS[unit.lower()]
 
 
@@ -193,8 +193,8 @@ def _number(attrs: Mapping, *names: str) -> float | None:
     """A global attribute as a number, be it written as a number, an array of one, bytes or text."""
     for name in names:
         value = attrs.get(name)
-        value = value.decode() if isinstance(value, bytes) else value
         try:
+            value = value.decode() if isinstance(value, bytes) else value
             return float(np.asarray(value).ravel()[0])
         except (TypeError, ValueError, IndexError):
             continue
@@ -207,7 +207,7 @@ def _position(variables, attrs: Mapping, names, path: Path) -> float:
     value = _number({**attrs, **single}, *names)
     if value is None:
         raise InputError(
-            f"{path}: no {names[-1]}; it needs a variable as long as the density, or an attribute Lat/Lon."
+            f"{path}: no {names[-1]}; a variable as long as the density, or an attribute Lat/Lon is needed."
         )
     return value
 
@@ -219,7 +219,7 @@ def _epoch(path: Path, attrs: Mapping) -> np.datetime64:
     if None not in (year, hour, minute) and (doy is not None or None not in (month, day)):
         found = f"year {year:g}, month {month}, day {day}, doy {doy}, {hour:g} h {minute:g} min"
         return _calendar(path, found, year, month, day, hour, minute, second or 0.0, doy)
-    if (gps_seconds := _number(attrs, "edmaxtime")) is not None and gps_seconds > 0:
+    if (gps_seconds := _number(attrs, "edmaxtime")) is not None and 0 < gps_seconds < LAST_GPS_SECONDS:
         return GPS_EPOCH + np.timedelta64(round(gps_seconds * 1e3), "ms")
     if (time := _time_from_name(path)) is not None:
         return time
@@ -244,7 +244,7 @@ def _calendar(path, found: str, year, month, day, hour, minute, second=0.0, doy=
             date = np.datetime64(f"{int(year):04d}-01-01") + np.timedelta64(int(doy) - 1, "D")
         else:
             raise ValueError
-    except ValueError as error:
-        raise InputError(f"{path}: the epoch ({found}) is no date and time of the calendar.") from error
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{path}: the epoch ({quoted(found)}) is no date and time of the calendar.") from error
     milliseconds = round(((hour * 60 + minute) * 60 + second) * 1e3)
     return date.astype("datetime64[ns]") + np.timedelta64(milliseconds, "ms")

@@ -10,7 +10,9 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Bool, Float, Int
 
-from rstmrf.errors import InputError
+from rstmrf.errors import InputError, quoted
+from rstmrf.files import open_npy
+from rstmrf.readers import plausible
 from rstmrf.units import hours_since, wrap_longitude
 
 FORM = "lat, lon, alt km, hours since start, log10 Ne (m-3)"
@@ -29,6 +31,7 @@ GAP_SECONDS, GAP_DEGREES, GAP_KM = 60.0, 3.0, 120.0
 SHUFFLED_BELOW_POINTS = 5.0
 MAX_HOURS = 50 * 365.25 * 24
 LOG10_NE_LOWEST_PEAK, LOG10_NE_HIGHEST = 8.0, 30.0
+LARGEST_MB = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,15 @@ def read_npy(path: Path, start, shift: float = 0.0, limits: Limits | None = None
         ids = profile + np.cumsum(_profile_begins(block, last))
         last, profile, highest = block[-1], int(ids[-1]), max(highest, block[:, 4].max())
         inside = (block[:, 2] >= limits.alt_range_km[0]) & (block[:, 2] <= limits.alt_range_km[1])
+        resolved = ~(block[:, 4] + shift < np.log10(plausible.LOWEST_NE_M3))
         table.counts["qc_points_outside_altitude"] += int((~inside).sum())
+        table.counts["qc_points_implausible"] += int((inside & ~resolved).sum())
+        inside &= resolved
         kept = _store(table.columns, kept, block[inside], ids[inside], start, shift)
     if profile < 0:
         raise InputError(f"{path}: none of its {rows} rows is finite; accepted are rows of {FORM}.")
     table.columns = {name: values[:kept] for name, values in table.columns.items()}
+    plausible.check_time(table.columns["time"], path)
     _check_peak(path, highest + shift)
     _judge_profiles(path, table, profile + 1, limits)
     return table
@@ -122,20 +129,19 @@ def parse_start(start, path) -> np.datetime64:
         raise InputError(
             f"start is {start!r}; accepted is a date such as '2020-01-08' or '2020-01-08T06:00'."
         ) from error
-    if time is pd.NaT:
+    if time is pd.NaT or not 1957 <= time.year <= 2100:
         raise InputError(f"start is {start!r}; accepted is a date such as '2020-01-08' or '2020-01-08T06:00'.")
     return time.to_datetime64().astype("datetime64[ns]")
 
 
 def _open(path: Path) -> np.ndarray:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read as .npy, perhaps cut short ({error}).") from error
+    array = open_npy(path, f"[N, 5] with columns {FORM}", LARGEST_MB)
     if array.ndim != 2 or array.shape[1] != 5 or not len(array):
         raise InputError(f"{path}: its shape is {list(array.shape)}; accepted is [N, 5] with columns {FORM}.")
     if array.dtype.kind != "f" or array.dtype.itemsize < 4:
-        raise InputError(f"{path}: its type is {array.dtype}; accepted are float32 and float64, columns {FORM}.")
+        raise InputError(
+            f"{path}: its type is {quoted(array.dtype)}; accepted are float32 and float64, columns {FORM}."
+        )
     return array
 
 
@@ -196,24 +202,31 @@ def _judge_profiles(path: Path, table: PointTable, n_profiles: int, limits: Limi
         reason = f"the profiles inferred hold {mean:.1f} points on average, so the rows look shuffled"
         warnings.warn(f"{path}: {reason}; do not split training and test by 'profile'.", stacklevel=4)
         limits = replace(limits, min_points=1, peak_ne_m3=(0.0, np.inf))
-    ids, log10_ne = table.columns["profile"], table.columns["log10_ne_m3"]
+    ids, log10_ne, alt_km = (table.columns[name] for name in ("profile", "log10_ne_m3", "alt_km"))
     size, peak = np.bincount(ids, minlength=n_profiles), np.full(n_profiles, -np.inf)
+    span_km = np.full(n_profiles, np.inf)
     if len(ids):
-        peak[size > 0] = np.maximum.reduceat(log10_ne, np.flatnonzero(np.diff(ids, prepend=-1)))
+        begins = np.flatnonzero(np.diff(ids, prepend=-1))
+        peak[size > 0] = np.maximum.reduceat(log10_ne, begins)
+        if not shuffled:
+            span_km[size > 0] = np.maximum.reduceat(alt_km, begins) - np.minimum.reduceat(alt_km, begins)
     few, low_high = size < limits.min_points, "{:g} to {:g} m-3".format(*limits.peak_ne_m3)
     with np.errstate(divide="ignore"):
         low, high = np.log10(limits.peak_ne_m3)
-    odd = ~few & ~((peak >= low) & (peak <= high))
-    table.counts.update(qc_profiles_read=n_profiles, qc_profiles_rejected=int((few | odd).sum()))
+    flat = ~few & (span_km < plausible.SHORTEST_PROFILE_KM)
+    odd = ~few & ~flat & ~((peak >= low) & (peak <= high))
+    good = ~(few | flat | odd)
+    table.counts.update(qc_profiles_read=n_profiles, qc_profiles_rejected=int((~good).sum()))
     for bad, reason in (
         (few, f"fewer than {limits.min_points} points left"),
+        (flat, "all their points at one altitude"),
         (odd, f"a peak density outside {low_high}"),
     ):
         if bad.any():
             table.rejected.append(
                 {"file": str(path), "reason": f"{path}: {int(bad.sum())} of its profiles have {reason}."}
             )
-    _keep_profiles(table, ~(few | odd))
+    _keep_profiles(table, good)
 
 
 def _keep_profiles(table: PointTable, good: Bool[np.ndarray, " profile"]) -> None:

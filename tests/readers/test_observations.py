@@ -87,7 +87,7 @@ def test_quality_control_counts_each_point_once():
     result = quality_control(profile)
     assert result.columns["lat"].size == ALT_KM.size and not result.rejected
     found = {name.removeprefix("qc_points_"): n for name, n in result.counts.items() if "points" in name}
-    assert found == {"read": 66, "fill": 2, "outside_altitude": 2, "non_positive": 2}
+    assert found == {"read": 66, "fill": 2, "outside_altitude": 2, "non_positive": 2, "implausible": 0}
     narrow = quality_control(profile, Limits(alt_range_km=(295.0, 305.0)))
     assert narrow.rejected[0]["reason"] == "made: 1 usable points are left; at least 10 are needed."
     with pytest.raises(InputError, match=r"alt_range_km is \(800, 100\)"):
