@@ -1,5 +1,6 @@
 """One occultation, one profile: the text form, CDAAC ionPrf and FY-3 GNOS netCDF, brought to the same units."""
 
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
+from scipy.io import netcdf_file
 
 from rstmrf.errors import InputError
 from rstmrf.units import wrap_longitude
@@ -138,14 +140,34 @@ def _text_rows(path: Path) -> list[list[float]]:
 
 def _load_netcdf(path: Path) -> tuple[Mapping[str, xr.Variable], dict]:
     """Variables and global attributes, all in memory, by lower-case names."""
-    with open(path, "rb") as file:
-        engine = "scipy" if file.read(3) == b"CDF" else "h5netcdf"
+    content = path.read_bytes()
+    load = _load_netcdf3 if content.startswith(b"CDF") else _load_netcdf4
     try:
-        with xr.open_dataset(path, engine=engine, decode_times=False) as ds:
-            variables = {str(name).lower(): variable.load() for name, variable in ds.variables.items()}
-            return variables, {str(name).lower(): value for name, value in ds.attrs.items()}
+        variables, attrs = load(content)
     except Exception as error:  # damaged files make the netCDF libraries raise nearly anything
         raise InputError(f"{path}: cannot be read as netCDF, perhaps cut short ({error}); fetch it again.") from error
+    return tuple({name.lower(): value for name, value in found.items()} for found in (variables, attrs))
+
+
+def _load_netcdf3(content: bytes) -> tuple[dict, dict]:
+    """Opened without xarray, whose opening takes most of the time where thousands of small files are read."""
+    variables = {}
+    with netcdf_file(io.BytesIO(content), mmap=False, maskandscale=True) as file:
+        for name, found in file.variables.items():
+            values = found[...]
+            if np.ma.isMaskedArray(values):
+                values = values.astype(np.float64).filled(np.nan)
+            variables[name] = xr.Variable(found.dimensions, values, _decoded(found._attributes), fastpath=True)
+        return variables, _decoded(file._attributes)
+
+
+def _load_netcdf4(content: bytes) -> tuple[dict, dict]:
+    with xr.open_dataset(io.BytesIO(content), engine="h5netcdf", decode_times=False) as ds:
+        return {str(name): variable.load() for name, variable in ds.variables.items()}, ds.attrs
+
+
+def _decoded(attrs: Mapping) -> dict:
+    return {k: v.decode("latin-1") if isinstance(v, bytes) else v for k, v in attrs.items()}
 
 
 def _variable(variables: Mapping[str, xr.Variable], names, path: Path, what: str) -> xr.Variable:
