@@ -17,6 +17,12 @@ _HOMES = {
     "RunData": "data.run_data",
     "train": "training.loop",
     "Predictor": "predict",
+    "check": "inventory",
+    "fetch_tec": "archives",
+    "fetch_indices": "archives",
+    "fetch_cosmic2": "archives",
+    "run_training": "runs",
+    "save_run": "runs",
     "save_model": "model.weights",
     "load_model": "model.weights",
 }

@@ -110,7 +110,7 @@ def check(
 ):
     """Say what was found in files and folders, whether it fits together, and the command that trains on it."""
     config, _ = settled(given)
-    from rstmrf.check import check
+    from rstmrf.inventory import check
 
     found = check(*paths, config=config, start=start or "")
     if json:

@@ -29,7 +29,9 @@ def train(
     resume: Annotated[bool | None, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = None,
     json: Json = False,
 ):
-    """Train a field and score it on what was held out; without files, on the packaged sample."""
+    """Train a field and score it on what was held out; without files, on the packaged sample by its preset."""
+    if not {"obs_path", "tec_path", "preset"} & given.keys() and not (obs or tec):
+        given["preset"] = "sample"
     config, paths = settled(given, obs=obs, tec=tec, drivers=drivers, start=start, out=out, resume=resume)
     from rstmrf.runs import run_training
 
@@ -61,7 +63,7 @@ def evaluate(
     from rstmrf.runs import open_run
 
     model, data = open_run(run_dir, obs_path=obs, tec_path=tec, drivers_path=drivers, start=start)
-    found = evaluate(model, data) if part is None else validate(model, data, part)
+    found = evaluate(model, data) if part is None else validate(model, data, part=part)
     if json:
         print_json(found.as_dict())
         return

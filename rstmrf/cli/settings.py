@@ -68,14 +68,17 @@ _GENERAL = [
 
 
 def _setting_options(listed):
+    """One option a setting; a switch turns on, or off what is on by default, and `--set` turns either way."""
     group, options = "", []
     for name, field in RunConfig.model_fields.items():
         group = GROUPS.get(name, group)
         kind = field.annotation if get_origin(field.annotation) is Literal else _plain(field.annotation)
         flag = f"--{name.replace('_', '-')}"
+        choices = f"; one of {', '.join(get_args(kind))}" if get_origin(kind) is Literal else ""
         declared = typer.Option(
-            f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
-            help=f"{field.description}; {_shown(field.default)}".replace("[", r"\["),
+            f"{flag}/--no-{flag[2:]}" if field.default is True else flag,
+            help=f"{field.description}{choices}; default {_shown(field.default)}".replace("[", r"\["),
+            metavar={int: "N", float: "X"}.get(kind, "NAME" if choices else None),
             rich_help_panel=group,
             hidden=not listed,
         )

