@@ -17,6 +17,8 @@ _HOMES = {
     "RunData": "data.run_data",
     "train": "training.loop",
     "Predictor": "predict",
+    "load": "predict",
+    "save_run": "data.saved_run",
     "save_model": "model.weights",
     "load_model": "model.weights",
 }
