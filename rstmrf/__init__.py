@@ -22,7 +22,9 @@ _HOMES = {
     "fetch_indices": "archives",
     "fetch_cosmic2": "archives",
     "run_training": "runs",
-    "save_run": "runs",
+    "finish_run": "runs",
+    "load": "predict",
+    "save_run": "data.saved_run",
     "save_model": "model.weights",
     "load_model": "model.weights",
 }

@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 from rstmrf.config import RunConfig
 from rstmrf.data.run_data import RunData
+from rstmrf.data.saved_run import save_run
 from rstmrf.errors import InputError
 from rstmrf.evaluation.evaluate import Evaluation, evaluate
-from rstmrf.model.weights import load_model, save_model
+from rstmrf.model.weights import load_model, write_json
 from rstmrf.model.whole import RSTMRF
-from rstmrf.predict import Predictor
 from rstmrf.readers.inputs import load_inputs
 from rstmrf.training.loop import train
 
-PATHS, METRICS = "inputs.json", "metrics.json"
+PATHS, METRICS = "paths.json", "metrics.json"
 
 
 class Run(NamedTuple):
@@ -38,17 +38,17 @@ def run_training(config: RunConfig, paths: dict[str, str], run_dir, *, resume=Fa
     data = RunData(*load_inputs(config, **paths), config)
     model = train(data, run_dir, resume=resume, progress=progress)
     run = Run(model, data, evaluate(model, data))
-    save_run(*run, run_dir, paths)
+    finish_run(run_dir, *run, paths)
     return run
 
 
-def save_run(model: RSTMRF, data: RunData, evaluation: Evaluation, run_dir, paths: dict[str, str]) -> dict:
-    """Write the weights with their settings, the scores, and where the inputs came from; returns the scores."""
-    folder, digests = Path(run_dir), {"split": data.split.digest, "data": data.fingerprint()}
-    save_model(model, data.config, folder, **digests, first_day=str(data.iri.start))
+def finish_run(run_dir, model: RSTMRF, data: RunData, evaluation: Evaluation, paths: dict[str, str]) -> dict:
+    """Write what `rstmrf.load` needs, the scores, and where the inputs came from; returns the scores."""
+    folder = save_run(run_dir, model, data, training={"rmse_held_out_dex": evaluation.overall.to_dict()})
+    digests = {"split": data.split.digest, "data": data.fingerprint()}
     metrics = evaluation.as_dict() | {"seed": data.config.seed, **digests}
     for name, content in ((METRICS, metrics), (PATHS, paths)):
-        (folder / name).write_text(json.dumps(content, indent=2) + "\n")
+        write_json(folder / name, content)
     return metrics
 
 
@@ -69,16 +69,6 @@ def open_run(run_dir, **paths: str) -> tuple[RSTMRF, RunData]:
             "what was held out cannot be told; give the files it was trained on"
         )
     return model, data
-
-
-def open_predictor(run_dir, **paths: str) -> Predictor:
-    """A run's predictor over the hours of its own maps and indices, or of those in `paths`.
-
-    Raises:
-        InputError: as `open_run`.
-    """
-    model, data = open_run(run_dir, **paths)
-    return Predictor(model, data.iri, data.processor)
 
 
 def read_json(path: Path) -> dict:

@@ -45,11 +45,11 @@ def predict(
     from rstmrf.readers.tracks import read_track
 
     places = read_track(track) if track else grid_axes(grid, time, lat, lon, alt)
-    from rstmrf.runs import open_predictor
+    from rstmrf.predict import load
 
-    predictor = open_predictor(run_dir, tec_path=tec, drivers_path=drivers)
+    predictor = load(run_dir, tec=tec, indices=drivers)
     if track:
-        _write(_along(predictor, places), out)
+        _write(predictor.at(places), out)
     elif out.suffix == ".zarr":
         predictor.write_grid(out, **places)
     else:
@@ -114,18 +114,6 @@ def _moments(text):
     if np.isnat(first) or np.isnat(last) or last < first or hours <= 0:
         raise InputError(f"--time {text}: times that ascend and hours above 0 are needed")
     return np.arange(first, last + np.timedelta64(1, "s"), np.timedelta64(round(hours * 3600), "s"))
-
-
-def _along(predictor, places):
-    """The places with `ne_m3` and `ne_iri_m3` [m⁻³] of each."""
-    from rstmrf.units import ne_from_log10
-
-    found = predictor.at_points(*(places[name].values for name in ("lat", "lon", "alt_km", "time")))
-    for name, words, log10_ne in zip(("ne_iri_m3", "ne_m3"), ("background", "electron"), found, strict=True):
-        places[name] = ("point", ne_from_log10(log10_ne), {"units": "m-3", "long_name": f"{words} density"})
-    return places.set_coords(("time", "lat", "lon", "alt_km")).assign_attrs(
-        Conventions="CF-1.11", featureType="trajectory"
-    )
 
 
 def _write(ds, out):

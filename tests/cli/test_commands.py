@@ -115,7 +115,7 @@ def test_memory_is_what_the_plan_says(rstmrf):
 
 def test_info_tells_settings_scores_and_sources(rstmrf, run_dir, own_folder):
     found = json.loads(rstmrf("info", run_dir, "--json").stdout)
-    assert found["model"]["config"]["batch_size"] == 256 and found["inputs"]["obs_path"] == str(own_folder / "profiles")
+    assert found["model"]["config"]["batch_size"] == 256 and found["paths"]["obs_path"] == str(own_folder / "profiles")
     assert json.loads(rstmrf("info", "--json").stdout)["device"] in ("cpu", "cuda")
 
 
