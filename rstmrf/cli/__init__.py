@@ -60,4 +60,4 @@ def _version(
 
 def main() -> None:
     """Entry point of the console script."""
-    sys.exit(app())
+    sys.exit(app(prog_name="rstmrf"))

@@ -103,7 +103,7 @@ def _report(found, json):
 def check(
     given,
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH…", help="Files, folders or quoted patterns, of any kind.")
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders or quoted patterns, of any kind.")
     ],
     start: Start = None,
     json: Json = False,
