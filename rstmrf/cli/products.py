@@ -125,18 +125,32 @@ def _write(ds, out):
 def show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `rstmrf predict` wrote.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="PICTURE", help="ne.png; beside FILE by default.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="PAGE", help="A page, .html, or a picture, .png, .pdf or .svg; by default a page."
+        ),
     ] = None,
-    time: Annotated[str | None, typer.Option(metavar="TIME", help="UT of the map; the first by default.")] = None,
-    alt: Annotated[float, typer.Option(help="Altitude of the map in km; the nearest there is.")] = 350.0,
+    time: Annotated[str | None, typer.Option(metavar="TIME", help="UT of what is shown; the first by default.")] = None,
+    alt: Annotated[float, typer.Option(help="Altitude in km at first; the nearest there is.")] = 350.0,
 ):
-    """Draw a grid's density and its ratio to IRI at one time and altitude, or a track, into a picture."""
-    from rstmrf.figures.products import open_product, product_figure
+    """A grid as a globe to turn and slice, on a page that needs no network; or a grid or track as a picture."""
+    from rstmrf.figures.products import open_product
 
-    figure = product_figure(open_product(file), time=time, alt_km=alt)
-    out = out or file.with_suffix(".png")
+    ds, out = open_product(file), out or file.with_suffix(".html")
+    if out.suffix == ".html":
+        from rstmrf.figures.interactive import write_page
+
+        write_page(ds, out, time=time, alt_km=alt)
+    else:
+        _picture(ds, out, time, alt)
+    typer.echo(str(out))
+
+
+def _picture(ds, out, time, alt):
+    from rstmrf.figures.products import product_figure
+
+    figure = product_figure(ds, time=time, alt_km=alt)
     try:
         figure.savefig(out, dpi=150)
     except (OSError, ValueError) as error:
         raise InputError(f"--out {out}: the picture cannot be written ({error})") from None
-    typer.echo(str(out))

@@ -36,11 +36,19 @@ def product_figure(ds: xr.Dataset, *, time=None, alt_km: float = 350.0) -> Figur
     """
     if "alt_km" not in ds["ne_m3"].dims:
         return _track(ds)
+    return _maps(at_time(ds, time).sel(alt_km=alt_km, method="nearest"))
+
+
+def at_time(ds: xr.Dataset, time=None) -> xr.Dataset:
+    """A grid at one of its times, the first where none is given.
+
+    Raises:
+        InputError: a time that the grid has not.
+    """
     try:
-        at = ds.isel(time=0) if time is None else ds.sel(time=np.datetime64(time))
+        return ds.isel(time=0) if time is None else ds.sel(time=np.datetime64(time))
     except (KeyError, ValueError):
         raise InputError(f"time {time} is not in the grid; it has {_span(ds)}") from None
-    return _maps(at.sel(alt_km=alt_km, method="nearest"))
 
 
 def _span(ds):

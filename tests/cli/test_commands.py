@@ -81,12 +81,29 @@ def test_a_track_has_the_density_of_the_grid_at_its_places(rstmrf, run_dir, tmp_
             assert np.allclose(np.log10(track[name]), np.log10(at[name]), atol=1e-4), name
 
 
-def test_what_was_predicted_is_drawn(rstmrf, run_dir, tmp_path):
-    rstmrf("predict", run_dir, "--grid", "30x60x100", "--time", "2019-04-26T12", "-o", tmp_path / "ne.nc")
-    done = rstmrf("show", tmp_path / "ne.nc")
+@pytest.fixture(scope="module")
+def grid_file(rstmrf, run_dir, tmp_path_factory):
+    path = tmp_path_factory.mktemp("grid") / "ne.nc"
+    rstmrf("predict", run_dir, "--grid", "30x60x100", "--time", "2019-04-26T12", "-o", path)
+    return path
+
+
+def test_what_was_predicted_is_drawn(rstmrf, grid_file, tmp_path):
+    done = rstmrf("show", grid_file, "-o", tmp_path / "ne.png")
     assert done.exit_code == 0 and (tmp_path / "ne.png").read_bytes().startswith(b"\x89PNG")
-    missing = rstmrf("show", tmp_path / "ne.nc", "--time", "2020-01-01")
+    missing = rstmrf("show", grid_file, "-o", tmp_path / "ne.png", "--time", "2020-01-01")
     assert missing.exit_code == 2 and "2019-04-26T12:00 to 2019-04-26T12:00, 1 times" in missing.stderr
+    odd = rstmrf("show", grid_file, "-o", tmp_path / "ne.xyz")
+    assert odd.exit_code == 2 and "the picture cannot be written" in odd.stderr
+
+
+def test_the_page_holds_every_altitude_and_asks_no_network(rstmrf, grid_file):
+    pytest.importorskip("plotly")
+    assert rstmrf("show", grid_file).exit_code == 0
+    page = grid_file.with_suffix(".html").read_text()
+    assert all(f'"label":"{level} km"' in page for level in (100, 200, 300, 400, 500, 600))
+    assert '<script src="http' not in page and "<link" not in page
+    assert '"label":"-180\\u00b0"' in page and '"label":"180\\u00b0"' in page  # the globe is closed
 
 
 def test_scores_come_back_from_the_run_alone(rstmrf, run_dir):
