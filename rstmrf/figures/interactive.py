@@ -37,7 +37,7 @@ def _figure(at: xr.Dataset, alt_km: float):
     except ImportError:
         raise InputError("a page needs plotly: pip install 'rstmrf[show]', or give a name that ends in .png") from None
     thin = {dim: slice(None, None, -(-at.sizes[dim] // most)) for dim, most in (("lat", MOST_LAT), ("lon", MOST_LON))}
-    log10_ne = np.log10(at["ne_m3"].transpose("alt_km", "lat", "lon").isel(thin)).astype(np.float32).round(3)
+    log10_ne = np.log10(at["ne_m3"].transpose("alt_km", "lat", "lon").isel(thin)).astype(float).round(2)
     log10_ne = _closed(log10_ne)
     levels, lat, lon = (log10_ne[dim].values for dim in ("alt_km", "lat", "lon"))
     first = int(np.abs(levels - alt_km).argmin())
@@ -57,7 +57,7 @@ def _figure(at: xr.Dataset, alt_km: float):
     figure.add_trace(go.Scatter3d(x=x, y=y, z=z, mode="lines", line=line, hoverinfo="skip", showlegend=False), 1, 1)
     scale = {"zmin": colours["cmin"], "zmax": colours["cmax"], "colorscale": "Viridis", "showscale": False}
     figure.add_trace(go.Heatmap(x=lat, y=levels, z=log10_ne.values[:, :, sections[0]], **scale), 1, 2)
-    globe = [
+    altitudes = [
         _step(f"{level:g} km", {"surfacecolor": [values]}, 0)
         for level, values in zip(levels, log10_ne.values, strict=True)
     ]
