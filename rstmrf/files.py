@@ -76,6 +76,13 @@ def read_bytes(path, wanted: str, limit_mb: int) -> bytes:
         return file.read(limit_mb * MB + 1)
 
 
+def read_start(path, wanted: str, n_bytes: int = 8) -> bytes:
+    """The first bytes of a regular file, by which its form is told."""
+    path = regular_file(path, wanted)
+    with refusing_damage(f"{path}: cannot be read ({{}}), accepted is {wanted}"), path.open("rb") as file:
+        return file.read(n_bytes)
+
+
 def unpacked(content: bytes, where, limit_mb: int) -> bytes:
     """Bytes packed by gzip, compress (`.Z`) or zstd, told apart by their beginning; others as they are.
 

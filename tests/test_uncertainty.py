@@ -89,7 +89,8 @@ def test_an_ensemble_is_less_sure_than_its_models(stating, tmp_path):
     points = data.part(DEVELOPMENT)
     stated = torch.stack([stated_sigma(m, data, points) ** 2 for m in ensemble.models]).mean(0).sqrt()
     assert (ensemble.sigma(data, points) >= ensemble.scale * stated * (1 - 1e-6)).all()
-    assert data.config.seed == 0 and sorted(p.name for p in tmp_path.iterdir()) == ["seed-0", "seed-1"]
+    assert data.config.seed == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["ensemble.json", "seed-0", "seed-1"]
     report = validate(
         ensemble, data, n_bootstrap=2, min_profiles=1, min_days=1, sigma=ensemble.sigma(data, points).numpy()
     )

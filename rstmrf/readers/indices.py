@@ -25,7 +25,7 @@ from rstmrf.readers.index_tables import (
     text_lines,
 )
 
-__all__ = ["find_installed_table", "given_indices", "read_celestrak", "read_gfz", "read_indices"]
+__all__ = ["find_installed_table", "given_indices", "read_celestrak", "read_csv", "read_gfz", "read_indices"]
 
 WINDOW_DAYS = 81
 

@@ -29,7 +29,7 @@ def open_netcdf(path, wanted: str, most_values: int = MOST_VALUES, **options) ->
         if engine == "h5netcdf":
             _look_through(path, most_values)
         with xr.open_dataset(path, engine=engine, **options) as ds:
-            _check_sizes({name: variable.shape for name, variable in ds.variables.items()}, most_values)
+            check_sizes({name: variable.shape for name, variable in ds.variables.items()}, most_values)
             yield ds
 
 
@@ -51,7 +51,7 @@ def _look_through(path: Path, most_values: int) -> None:
                 raise ValueError(f"'{name}' is a link to elsewhere")
             if isinstance(variable := file[name], h5py.Dataset):
                 variables[name] = variable
-        _check_sizes({name: variable.shape or () for name, variable in variables.items()}, most_values)
+        check_sizes({name: variable.shape or () for name, variable in variables.items()}, most_values)
         for name, variable in variables.items():
             if variable.is_virtual or variable.external:
                 raise ValueError(f"the data of '{name}' lie in another file")
@@ -60,7 +60,8 @@ def _look_through(path: Path, most_values: int) -> None:
                 raise ValueError(f"'{name}' has chunks of {chunk_mb:,.0f} MB, accepted are {LARGEST_CHUNK_MB} MB")
 
 
-def _check_sizes(shapes: dict, most_values: int) -> None:
+def check_sizes(shapes: dict, most_values: int) -> None:
+    """Raise ValueError where variables of these shapes hold more than `most_values`, or a list is too long."""
     for name, shape in shapes.items():
         if len(shape) == 1 and shape[0] > LONGEST_LIST:
             raise ValueError(f"'{name}' has {shape[0]:,} values, accepted are {LONGEST_LIST:,} of a list")

@@ -78,7 +78,7 @@ def read_observations(
         return read_point_store(path)
     limits = Limits(tuple(alt_range_km), min_points, tuple(peak_ne_m3))
     shift = float(np.log10(ne_factor(ne_unit))) if ne_unit else 0.0
-    files = _list_files(path)
+    files = list_files(path)
     tables, rejected, counts = [], [], Counter(dict.fromkeys(QC_LABELS, 0))
     for file in files:
         try:
@@ -168,10 +168,10 @@ def _columns(profile: Profile, keep: np.ndarray) -> dict[str, np.ndarray]:
     return columns
 
 
-def _list_files(path) -> list[Path]:
+def list_files(path) -> list[Path]:
     """Files that a file name, folder, glob pattern or list of these stands for, each once, in the order of names."""
     if not isinstance(path, str | Path):
-        files = [file for item in path for file in _list_files(item)]
+        files = [file for item in path for file in list_files(item)]
     elif given_path(path, ACCEPTED).is_dir():
         inside = sorted(p for p in Path(path).rglob("*") if p.is_file() and not p.name.startswith("."))
         files = [p for p in inside if p.name.lower().endswith(ENDINGS)]

@@ -1,5 +1,6 @@
 """One occultation, one profile: the text form, CDAAC ionPrf and FY-3 GNOS netCDF, brought to the same units."""
 
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +9,18 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
+from scipy.io import netcdf_file
 
 from rstmrf.errors import InputError, quoted
-from rstmrf.files import read_bytes, text_lines
-from rstmrf.readers.netcdf import numbers, open_netcdf
+from rstmrf.files import read_bytes, read_start, refusing_damage, text_lines
+from rstmrf.readers.netcdf import check_sizes, numbers, open_netcdf
 from rstmrf.units import wrap_longitude
 
 #: numbers that stand for "missing" in files that forget to declare a _FillValue
 FILL_VALUES = (-999.0, -9999.0, -99999.0)
 GPS_EPOCH = np.datetime64("1980-01-06T00:00:00", "ns")
 #: a profile has some hundred to some ten thousand points
-MOST_VALUES, LARGEST_TEXT_MB = 1 << 21, 8
+MOST_VALUES, LARGEST_TEXT_MB, LARGEST_NETCDF3_MB = 1 << 21, 8, 64
 LAST_GPS_SECONDS = 4e9
 NAME_TIME = re.compile(r"(?<!\d)(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})(?!\d)")
 
@@ -145,9 +147,32 @@ def _text_rows(path: Path) -> list[list[float]]:
 
 def _load_netcdf(path: Path) -> tuple[Mapping[str, xr.Variable], dict]:
     """Variables and global attributes, all in memory, by lower-case names."""
-    with open_netcdf(path, "ionPrf or GNOS netCDF", MOST_VALUES, decode_times=False) as ds:
-        variables = {str(name).lower(): variable.load() for name, variable in ds.variables.items()}
-        return variables, {str(name).lower(): value for name, value in ds.attrs.items()}
+    wanted = "ionPrf or GNOS netCDF"
+    if not read_start(path, wanted).startswith(b"CDF"):
+        with open_netcdf(path, wanted, MOST_VALUES, decode_times=False) as ds:
+            found = {name: variable.load() for name, variable in ds.variables.items()}, ds.attrs
+    else:
+        with refusing_damage(f"{path}: cannot be read as netCDF, perhaps cut short ({{}}); fetch it again."):
+            found = _load_netcdf3(read_bytes(path, wanted, LARGEST_NETCDF3_MB))
+    variables, attrs = ({str(name).lower(): value for name, value in part.items()} for part in found)
+    return variables, attrs
+
+
+def _load_netcdf3(content: bytes) -> tuple[dict, dict]:
+    """Opened without xarray, whose opening takes most of the time where thousands of small files are read."""
+    variables = {}
+    with netcdf_file(io.BytesIO(content), mmap=False, maskandscale=True) as file:
+        check_sizes({name: found.shape for name, found in file.variables.items()}, MOST_VALUES)
+        for name, found in file.variables.items():
+            values = found[...]
+            if np.ma.isMaskedArray(values):
+                values = values.astype(np.float64).filled(np.nan)
+            variables[name] = xr.Variable(found.dimensions, values, _decoded(found._attributes), fastpath=True)
+        return variables, _decoded(file._attributes)
+
+
+def _decoded(attrs: Mapping) -> dict:
+    return {k: v.decode("latin-1") if isinstance(v, bytes) else v for k, v in attrs.items()}
 
 
 def _variable(variables: Mapping[str, xr.Variable], names, path: Path, what: str) -> xr.Variable:

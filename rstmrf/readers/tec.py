@@ -78,7 +78,7 @@ def read_tec(path, *, start=None, step_hours=1.0) -> xr.Dataset:
     grids, a unit that is absent or unknown, no `start` for a `.npy`, maps of zeros or implausible throughout.
     """
     parts = []
-    for file in _find_files(path):
+    for file in find_files(path):
         suffix = file.suffix.lower()
         if suffix == ".npy":
             parts.append(_read_npy(file, start, step_hours))
@@ -88,11 +88,11 @@ def read_tec(path, *, start=None, step_hours=1.0) -> xr.Dataset:
     return _join(parts)
 
 
-def _find_files(path) -> list[Path]:
+def find_files(path) -> list[Path]:
     if isinstance(path, list | tuple):
         if not path:
             raise InputError("the list of TEC files is empty; at least one is needed.")
-        return [file for one in path for file in _find_files(one)]
+        return [file for one in path for file in find_files(one)]
     if given_path(path, ACCEPTED).is_dir():
         files = sorted(file for file in Path(path).iterdir() if TEC_FILE.fullmatch(file.name))
         if not files:
