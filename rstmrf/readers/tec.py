@@ -52,7 +52,7 @@ def load_tec(path, *, start=None, step_hours=1.0, frame="sun-fixed", gaps="error
     Arguments as in `read_tec`, `frame` and `gaps` as in `hourly`. Raises InputError as `read_tec`, `fill_poles`,
     `hourly` and `to_global_grid` do, and for more than 2,200 hours from one file: on the 1° grid these take 0.6 GB.
     """
-    files = _find_files(path)
+    files = find_files(path)
     maps = read_tec(files, start=start, step_hours=step_hours)[["vtec_tecu"]]
     hours = min((maps.time.values[-1] - maps.time.values[0]) / HOUR, 4 * maps.sizes["time"])
     if hours > MOST_HOURS_A_FILE * len(files):
