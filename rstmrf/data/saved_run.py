@@ -115,7 +115,9 @@ def _write_inputs(path: Path, processor, iri) -> None:
     rows = np.flatnonzero(processor.usable(processor.first_hour + torch.arange(len(processor.tec)).double()).numpy())
     back = rows[:, None] - np.arange(max(processor.seq_len + processor.lead_hours, 1))
     maps = np.unique(np.append(back[back >= 0], np.minimum(rows + 1, len(processor.tec) - 1)))
-    drivers = np.unique((rows[:, None] - np.arange(processor.driver_hours)) + before)
+    # The hours of maps begin no earlier than those of indices, so the first map's hour is among these, too; no whole
+    # window begins there that did not before.
+    drivers = np.unique(np.append(rows[:, None] - np.arange(processor.driver_hours), maps[:1]) + before)
     first = processor.start + processor.first_hour * HOUR
     day = np.datetime64(iri.start.isoformat(), "ns") + np.arange(iri.n_days) * np.timedelta64(24, "h")
     sfu, kp, f107 = {"units": "1e-22 W m-2 Hz-1"}, *processor.sw.numpy()[drivers].T
