@@ -113,7 +113,10 @@ def _write_inputs(path: Path, processor, iri) -> None:
     """Maps and indices of the hours that some whole window holds: the others serve no prediction."""
     cover = processor.coverage
     rows = np.flatnonzero(cover.whole.numpy())
-    drivers = np.unique((rows[:, None] - np.arange(processor.driver_hours)) + cover.before)
+    # The hours of maps begin no earlier than those of indices, so the first map's hour is among these, too; no whole
+    # window begins there that did not before.
+    first_map = max(0, rows[0] + 1 - processor.seq_len - processor.lead_hours) if processor.tec is not None else rows[0]
+    drivers = np.unique(np.append(rows[:, None] - np.arange(processor.driver_hours), first_map) + cover.before)
     day = np.datetime64(iri.start.isoformat(), "ns") + np.arange(iri.n_days) * np.timedelta64(24, "h")
     sfu, kp, f107 = {"units": "1e-22 W m-2 Hz-1"}, *processor.sw.numpy()[drivers].T
     ds = xr.Dataset(

@@ -193,7 +193,7 @@ class Shipped:
 
 
 def _single(values) -> Tensor:
-    return values.float() if isinstance(values, Tensor) else torch.tensor(np.asarray(values), dtype=torch.float32)
+    return values.float() if isinstance(values, Tensor) else torch.from_numpy(np.array(values, np.float32, order="C"))
 
 
 def _points_of_columns(lat, lon, alt_km, hour):
