@@ -42,6 +42,8 @@ VARIABLE_ATTRS = {
     "log10_ne_m3": {"long_name": "decimal logarithm of electron density in m-3", "units": "1"},
     "profile": {"long_name": "number of the profile, in the order read", "units": "1"},
     "sigma_log10_ne": {"long_name": "standard deviation of the decimal logarithm of electron density", "units": "1"},
+    "azimuth_deg": {"long_name": "azimuth of the ray at the tangent point, east of north", "units": "degrees"},
+    "slant_tecu": {"long_name": "calibrated slant TEC of the ray below the receiver's orbit", "units": "TECU"},
 }
 COORDINATES = ("lat", "lon", "alt_km", "time", "profile")
 

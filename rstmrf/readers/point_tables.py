@@ -24,6 +24,8 @@ COLUMN_TYPES = {
     "log10_ne_m3": np.float32,
     "profile": np.int32,
 }
+#: what a file may give beside them, NaN where a point lacks it
+OPTIONAL_TYPES = dict.fromkeys(("sigma_log10_ne", "azimuth_deg", "slant_tecu"), np.float32)
 #: a new profile begins where two neighbouring rows lie farther apart than any of these
 GAP_SECONDS, GAP_DEGREES, GAP_KM = 60.0, 3.0, 120.0
 SHUFFLED_BELOW_POINTS = 5.0
