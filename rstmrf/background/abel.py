@@ -106,11 +106,14 @@ def inversion_error_dex(
 
 
 def at_altitudes(
-    at_shells: Float[np.ndarray, "n shell"], profile: Int[np.ndarray, " p"], alt_km: Float[np.ndarray, " p"]
+    at_nodes: Float[np.ndarray, "n node"],
+    profile: Int[np.ndarray, " p"],
+    alt_km: Float[np.ndarray, " p"],
+    nodes_km: Float[np.ndarray, " node"] = SHELLS_KM,
 ) -> Float[np.ndarray, " p"]:
-    """What is known at `SHELLS_KM` of profiles, at altitudes [km] of some of them: linear, the ends held beyond."""
-    shell, above = _between(np.clip(alt_km, *SHELLS_KM[[0, -1]]), SHELLS_KM)
-    below, over = at_shells[profile, shell], at_shells[profile, shell + 1]
+    """What is known at nodes of profiles, at altitudes [km] of some of them: linear, the ends held beyond."""
+    node, above = _between(np.clip(alt_km, *nodes_km[[0, -1]]), nodes_km)
+    below, over = at_nodes[profile, node], at_nodes[profile, node + 1]
     return np.where(above > 0, (1 - above) * below + above * over, below)
 
 

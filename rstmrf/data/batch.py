@@ -75,6 +75,8 @@ class PointSet:
     background: Float[Tensor, "p 5"]
     profile: Int[Tensor, " p"]
     start: np.datetime64  # of `time_hours`
+    azimuth_deg: Float[Tensor, " p"] | None = None  # of the ray, east of north, NaN where unknown; None: of no point
+    slant_tecu: Float[Tensor, " p"] | None = None  # of the ray below the receiver's orbit [TECU], as azimuth_deg
 
     @classmethod
     def places(cls, coords: Float[Tensor, "p 4"], start: np.datetime64) -> "PointSet":
@@ -89,8 +91,8 @@ class PointSet:
     def select(self, chosen) -> "PointSet":
         """The points of an index or mask."""
         chosen = torch.as_tensor(chosen)
-        tensors = (x[chosen] for x in (self.coords, self.log10_ne_m3, self.background, self.profile))
-        return PointSet(*tensors, start=self.start)
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "start"}
+        return replace(self, **{name: x if x is None else x[chosen] for name, x in tensors.items()})
 
 
 def attach_background(lat, lon, alt_km, hours, iri: IriBackground, first_number: int = 0) -> Float[Tensor, "p 5"]:
@@ -130,7 +132,9 @@ def prepare_points(observations, iri: IriBackground, usable=None) -> PointSet:
         coords[here] = torch.stack([lat[here], wrap_longitude(lon[here]), alt_km[here], hours], dim=1)
         background[here] = attach_background(lat[here], lon[here], alt_km[here], hours, iri, first)
         give_back_freed_memory()
-    return PointSet(coords, column("log10_ne_m3", np.float32), background, column("profile", np.int32), start)
+    rays = {name: column(name, np.float32) for name in ("azimuth_deg", "slant_tecu") if name in observations}
+    density, profile = column("log10_ne_m3", np.float32), column("profile", np.int32)
+    return PointSet(coords, density, background, profile, start, **rays)
 
 
 def _chosen(time, start, usable) -> slice | np.ndarray:

@@ -14,7 +14,7 @@ import xarray as xr
 from rstmrf.errors import InputError
 from rstmrf.readers.occultations import Profile, ne_factor, read_netcdf_profile, read_text_profile
 from rstmrf.readers.point_store import is_point_store, read_point_store
-from rstmrf.readers.point_tables import COLUMN_TYPES, Limits, PointTable, read_npy, write_npy
+from rstmrf.readers.point_tables import COLUMN_TYPES, OPTIONAL_TYPES, Limits, PointTable, read_npy, write_npy
 
 __all__ = ["Limits", "describe_quality", "quality_control", "read_observations", "write_npy"]
 
@@ -67,7 +67,8 @@ def read_observations(
     `alt_range_km` [km], `min_points` and `peak_ne_m3` [m⁻³] are the limits of `quality_control`.
 
     Returns coordinates lat [deg north], lon [deg east, -180 to 180), alt_km [km], time, profile (0, 1, …), variables
-    log10_ne_m3 and, if a file has it, sigma_log10_ne. Attributes `qc_*` say what was dropped; see `describe_quality`.
+    log10_ne_m3 and, if a file has them, sigma_log10_ne, azimuth_deg [deg east of north] and slant_tecu [TECU] of the
+    ray at its tangent point; NaN where one is unknown. Attributes `qc_*` say what was dropped; see `describe_quality`.
 
     Raises InputError if a file given alone cannot be used, or no file among several can; when only some cannot,
     they are left out, with a warning that says which and why.
@@ -154,9 +155,8 @@ def _columns(profile: Profile, keep: np.ndarray) -> dict[str, np.ndarray]:
         "profile": np.zeros(int(keep.sum())),
     }
     columns = {name: values.astype(COLUMN_TYPES[name]) for name, values in columns.items()}
-    if profile.sigma_log10_ne is not None:
-        columns["sigma_log10_ne"] = profile.sigma_log10_ne[keep].astype(np.float32)
-    return columns
+    given = {name: getattr(profile, name) for name in OPTIONAL_TYPES}
+    return columns | {n: values[keep].astype(OPTIONAL_TYPES[n]) for n, values in given.items() if values is not None}
 
 
 def _list_files(path) -> list[Path]:
@@ -226,7 +226,7 @@ def _dataset(tables: list[PointTable], path, counts: Counter, rejected: list[dic
 
 
 def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Columns one behind another, with profiles numbered on; a sigma that only some have is NaN in the others."""
+    """Columns one behind another, with profiles numbered on; what only some have is NaN in the others."""
     if len(parts) == 1:
         return parts[0]  # millions of points are not copied
     sizes = [int(part["profile"][-1]) + 1 if part["profile"].size else 0 for part in parts]

@@ -14,7 +14,7 @@ from rstmrf.readers.observations import COORDINATES, VARIABLE_ATTRS
 from rstmrf.readers.point_tables import COLUMN_TYPES, OPTIONAL_TYPES
 from rstmrf.simulate.month import N_HOURS, SEED, START
 from rstmrf.simulate.nature import Truth
-from rstmrf.simulate.orbits import BEIDOU, GPS, LEVELS_KM, earth_fixed, geodetic, occultations, read_tle, receiver_orbit
+from rstmrf.simulate.orbits import BEIDOU, GPS, LEVELS_KM, occultations, ray_azimuth_deg, read_tle
 from rstmrf.simulate.sample_run import sigma_log10_ne
 from rstmrf.units import hours_since, local_time_hours, wrap_longitude
 
@@ -64,12 +64,7 @@ def tracks(n_points: int, seed=SEED, n_hours=N_HOURS) -> Tracks:
     chosen = chosen[np.argsort(time[chosen, 0], kind="stable")]
     lat, lon, time = lat[chosen], lon[chosen], time[chosen]
     middle = int(np.searchsorted(LEVELS_KM, 300.0))
-    seconds = time[:, middle].astype("M8[ms]").astype(np.int64) / 1e3
-    order = np.argsort(seconds, kind="stable")
-    below = np.empty((2, len(lat)))
-    position = earth_fixed(receiver_orbit(tle, seconds[order])[0], seconds[order])
-    below[:, order] = geodetic(position)[:2]
-    azimuth = abel.bearing_deg(lat[:, middle], lon[:, middle], *below)
+    azimuth = ray_azimuth_deg(tle, lat[:, middle], lon[:, middle], time[:, middle])
     return Tracks(*_at_levels(lat, lon, time, levels), levels, azimuth)
 
 
