@@ -9,13 +9,13 @@ import xarray as xr
 
 from rstmrf.background import IriBackground
 from rstmrf.data.batch import PointSet
+from rstmrf.data.curtains import residual_of
 from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
 from rstmrf.model.columns import ColumnField
 from rstmrf.model.whole import RSTMRF
 from rstmrf.units import critical_frequency_mhz, hours_since, ne_from_log10, wrap_longitude
 
-_CHUNK = 16384
 COORDINATES = {
     "time": {"standard_name": "time"},
     "alt_km": {"standard_name": "altitude", "units": "km", "positive": "up"},
@@ -38,14 +38,8 @@ class Predictor:
         """Residual of log10 Ne at points `[P]`, in their order."""
         return self._residual(points.coords)
 
-    @torch.no_grad()
     def _residual(self, coords):
-        out = torch.empty(len(coords))
-        order = torch.argsort(coords[:, 3], stable=True)
-        for rows in order.split(_CHUNK):
-            batch = self.processor(PointSet.places(coords[rows], self.processor.start))
-            out[rows] = self.model.residual(batch, batch)[0]
-        return out
+        return residual_of(self.model, self.processor)(coords)
 
     def at_points(self, lat, lon, alt_km, time) -> tuple[np.ndarray, np.ndarray]:
         """Log10 density [m⁻³] of IRI and of the model at points, each `[P]`.

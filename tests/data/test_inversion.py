@@ -8,7 +8,9 @@ import torch
 
 from rstmrf.background import abel
 from rstmrf.data.batch import prepare_points
-from rstmrf.data.inversion import RESIDUAL_KM, Inversion
+from rstmrf.data.curtains import NODES_KM, spread_over_curtain
+from rstmrf.data.inversion import Inversion
+from rstmrf.data.slant import Rays, slant_tecu
 from rstmrf.readers import sample
 from rstmrf.simulate import month, month_profiles
 
@@ -42,7 +44,7 @@ def of_month():
     reference = Inversion(points, iri)
 
     def residual(coords):
-        at, levels = coords.double().numpy().reshape(-1, RESIDUAL_KM.size, 4), RESIDUAL_KM
+        at, levels = coords.double().numpy().reshape(-1, NODES_KM.size, 4), NODES_KM
         place = at[:, 0, 0], at[:, 0, 1], at[:, 0, 3]
         columns = truth.columns(*place, np.broadcast_to(levels, (len(at), levels.size)))
         return (
@@ -67,7 +69,7 @@ def test_the_truth_gives_the_error_that_the_simulator_made(of_month):
 
 def test_slant_tec_of_the_truth_is_what_the_simulator_measured(of_month):
     observed, _, places, inversion, residual = of_month
-    slant, outside = inversion.slant_tecu(residual)
+    slant, outside = slant_tecu(inversion.curtains, residual)
     relative = slant.numpy() / observed.slant_tecu.values - 1
     assert abs(np.median(relative)) < 0.02 and np.quantile(abs(relative), 0.9) < 0.06
     assert 0 < outside.min() and outside[places[:, 2] < 300].max() < 0.4
@@ -84,14 +86,16 @@ def test_profiles_without_azimuth_are_left_and_counted(points, iri):
     azimuth = points.azimuth_deg.clone()
     azimuth[points.profile < 15] = torch.nan
     some, every = (Inversion(p, iri) for p in (replace(points, azimuth_deg=azimuth), points))
-    assert (some.number, some.without, every.without) == (25, 15, 0)
+    assert (some.curtains.number, some.curtains.without, every.curtains.without) == (25, 15, 0)
     found, whole = (x.correction(nothing, LIMIT_DEX) for x in (some, every))
     known = points.profile >= 15
     assert not found.dex[~known].any() and (found.weight()[~known] == 1).all()
     assert torch.equal(found.dex[known], whole.dex[known])
-    assert some.slant_tecu(nothing)[0].isnan().equal(~known)
+    assert slant_tecu(some.curtains, nothing)[0].isnan().equal(~known)
     none = Inversion(replace(points, azimuth_deg=None), iri)
-    assert (none.number, none.without) == (0, 40) and not none.correction(nothing, LIMIT_DEX).dex.any()
+    assert (none.curtains.number, none.curtains.without) == (0, 40) and not none.correction(
+        nothing, LIMIT_DEX
+    ).dex.any()
 
 
 def test_parts_of_several_processes_make_the_whole(points, iri):
@@ -122,8 +126,36 @@ def test_corrections_keep_within_their_limit_and_large_ones_weigh_less(points, i
 def test_levels_outside_the_trained_range_take_the_residual_of_the_nearest(points, iri):
     """A residual at 500 km alone is that of all above: rays that see nothing else rise by as much."""
     inversion = Inversion(points, iri)
-    raised = inversion.slant_tecu(lambda coords: 0.3 * (coords[:, 2] == 500.0).float())[0]
-    plain = inversion.slant_tecu(nothing)[0]
+    raised = slant_tecu(inversion.curtains, lambda coords: 0.3 * (coords[:, 2] == 500.0).float())[0]
+    plain = slant_tecu(inversion.curtains, nothing)[0]
     at_500 = points.coords[:, 2] == 500
     assert torch.allclose(raised[at_500] / plain[at_500], torch.tensor(10**0.3), rtol=1e-3)
-    assert abel.SHELLS_KM[-1] == 800
+
+
+def test_rays_of_a_batch_have_the_slant_tec_of_their_points(points, iri):
+    """Differentiable: half the residual's gradient lies where half the density is."""
+    curtains = Inversion(points, iri).curtains
+    chosen = np.array([5, 700, 701])
+    rows, of_ray = np.unique(curtains.row[chosen], return_inverse=True)
+    coords = curtains.coords(rows)
+    rays = Rays(
+        coords,
+        curtains.iri_dex(rows),
+        torch.zeros(len(coords), dtype=torch.long),
+        torch.from_numpy(of_ray),
+        points.coords[chosen, 2],
+        torch.full((3,), torch.nan),
+    )
+    residual = torch.full((len(coords),), 0.1, requires_grad=True)
+    found = rays.of_field(residual)
+    plain = slant_tecu(curtains, nothing)[0][chosen]
+    assert torch.allclose(found, plain * 10**0.1, rtol=1e-3) and not rays.known.any()
+    (slope,) = torch.autograd.grad(found.log10().sum(), residual)
+    assert slope.sum().item() == pytest.approx(3.0, rel=1e-3)  # a residual raised everywhere raises each by as much
+
+
+def test_what_is_linear_along_and_up_is_spread_over_the_curtain_exactly():
+    levels = np.clip(abel.SHELLS_KM, *NODES_KM[[0, -1]])
+    nodes = torch.from_numpy(abel.COLUMNS_DEG[::2, None] + 0.1 * NODES_KM)
+    whole = torch.from_numpy(abel.COLUMNS_DEG[:, None] + 0.1 * levels)
+    assert torch.allclose(spread_over_curtain(nodes.flatten())[0], whole)
