@@ -3,6 +3,10 @@
 Once before training, through IRI alone, or after a warm-up, and again every few epochs, the field is put through the
 observation operator of each training profile (`rstmrf.data.inversion`). The difference between inverted and own density
 is taken off the profile's targets, within a trust region, and a point whose correction is uncertain weighs less.
+
+The development part is corrected at every validation, by the weights that are validated. So its score compares what
+inversion makes of the model with what was observed. Against the observations as they are, a model that comes nearer
+to the truth scores worse than one that has learned the inversions' error, and the best epoch would be an early one.
 """
 
 import time
@@ -11,75 +15,84 @@ import lightning as L
 import torch
 import torch.distributed as dist
 
-from rstmrf.config import RunConfig
-from rstmrf.data.curtains import residual_of
+from rstmrf.data.curtains import Residual, residual_of
 from rstmrf.data.inversion import Correction, Inversion
-from rstmrf.data.splits import TRAIN
+from rstmrf.data.splits import DEVELOPMENT, TRAIN
 
 NOTED = ("inversion_s", "inversion_rms_dex", "inversion_limited", "inversion_negative")
 
 
 class InversionTargets(L.Callback):
-    """Takes the correction off the training points' targets, in place, and weighs them by what it cannot know.
+    """Takes corrections off the targets that the batches read, in place, and weighs points by what they cannot know.
 
     The first pass at epoch 0 sees IRI alone; later ones see the weights by which the epoch before was validated, the
-    averaged ones where there are such. The correction stands in the checkpoint, so that a resumed run goes on as it
-    would have. With several processes each does a part of the profiles.
+    averaged ones where there are such: the callback that averages must stand before this one. The correction of the
+    training points stands in the checkpoint, so that a resumed run goes on as it would have. With several processes
+    each does a part of the profiles.
 
     Args:
-        data: the run's `points`, `iri`, `processor`, `split`, and the tensors `targets` and `weights`, `[P]`, which its
-            batches read at each step.
-        config: `inversion_from_epoch`, `inversion_every_epochs`, `inversion_limit_dex`.
+        data: the run's `config`, `points`, `iri`, `processor` and `split`; its `targets` and `weights` are made here.
     """
 
-    def __init__(self, data, config: RunConfig):
-        self.data, self.config = data, config
-        self.rows = torch.as_tensor(data.split.rows(TRAIN))
-        self.inversion = Inversion(data.points.select(self.rows), data.iri)
-        self._raw = data.points.log10_ne_m3[self.rows]
-        self.correction: Correction | None = None
+    def __init__(self, data):
+        self.data, self.config = data, data.config
+        points = data.points
+        data.targets = points.log10_ne_m3.clone()
+        data.weights = torch.ones(len(points)) if points.weight is None else points.weight.clone()
+        self.parts = {part: _Part(data, part) for part in (TRAIN, DEVELOPMENT)}
 
     def on_fit_start(self, trainer, module):
-        if self.correction is None and self._due(0):
-            self._take(trainer, module, lambda coords: torch.zeros(len(coords)))
+        if self.parts[TRAIN].correction is None and self._due(0):
+            self._take(TRAIN, lambda coords: torch.zeros(len(coords)), trainer, module)
 
     def on_validation_epoch_start(self, trainer, module):
+        residual = residual_of(module.model, self.data.processor)
         if not trainer.sanity_checking and self._due(trainer.current_epoch + 1):
-            self._take(trainer, module, residual_of(module.model, self.data.processor))
+            self._take(TRAIN, residual, trainer, module)
+        self._take(DEVELOPMENT, residual, trainer, module)
 
     def state_dict(self) -> dict:
-        return {} if self.correction is None else self.correction._asdict()
+        found = self.parts[TRAIN].correction
+        return {} if found is None else found._asdict()
 
     def load_state_dict(self, state: dict) -> None:
         if state:
-            self._apply(Correction(**state))
+            self.parts[TRAIN].apply(Correction(**state))
 
     def _due(self, epoch) -> bool:
         """Whether the epoch to come begins with a new correction."""
         since = epoch - self.config.inversion_from_epoch
-        return 0 <= since and since % self.config.inversion_every_epochs == 0 and epoch < self.config.epochs
+        return 0 <= since and since % self.config.inversion_every_epochs == 0
 
-    def _take(self, trainer, module, residual):
-        began = time.perf_counter()
-        found = self.inversion.correction(
-            residual, self.config.inversion_limit_dex, trainer.global_rank, trainer.world_size
-        )
-        self._apply(_summed(found, module.device) if trainer.world_size > 1 else found)
-        dex, known = self.correction.dex, max(1, int(self.inversion.corrected.sum()))
-        values = (
-            time.perf_counter() - began,
-            (dex.square().sum() / known).sqrt().item(),
-            self.correction.limited / known,
-            self.correction.negative / known,
-        )
-        for logger in trainer.loggers:
-            logger.log_metrics(dict(zip(NOTED, values, strict=True)), step=trainer.global_step)
+    def _take(self, number: int, residual: Residual, trainer, module):
+        began, part = time.perf_counter(), self.parts[number]
+        limit = self.config.inversion_limit_dex
+        found = part.inversion.correction(residual, limit, trainer.global_rank, trainer.world_size)
+        part.apply(_summed(found, module.device) if trainer.world_size > 1 else found)
+        if number == TRAIN:
+            noted = dict(zip(NOTED, (time.perf_counter() - began, *part.facts()), strict=True))
+            for logger in trainer.loggers:
+                logger.log_metrics(noted, step=trainer.global_step)
 
-    def _apply(self, correction: Correction):
+
+class _Part:
+    """A part of the split, its observation operator and its newest correction."""
+
+    def __init__(self, data, part: int):
+        self.data, self.rows = data, torch.as_tensor(data.split.rows(part))
+        own = data.points.select(self.rows)
+        self.inversion, self._raw, self._weight = Inversion(own, data.iri), own.log10_ne_m3, data.weights[self.rows]
+        self.correction: Correction | None = None
+
+    def apply(self, correction: Correction) -> None:
         self.correction = correction
-        weight = correction.weight()
         self.data.targets[self.rows] = self._raw - correction.dex
-        self.data.weights[self.rows] = weight / weight.mean()  # so that the other terms keep their part of the loss
+        self.data.weights[self.rows] = self._weight * correction.weight()
+
+    def facts(self) -> tuple[float, float, float]:
+        """RMS correction [dex] of the points that have one, and which share of them met the limit, or went negative."""
+        found, known = self.correction, max(1, int(self.inversion.corrected.sum()))
+        return (found.dex.square().sum() / known).sqrt().item(), found.limited / known, found.negative / known
 
 
 def _summed(part: Correction, device) -> Correction:
