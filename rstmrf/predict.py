@@ -67,11 +67,9 @@ class Predictor:
         hours = self._hours(time)
         lat, lon, alt_km = (torch.from_numpy(np.atleast_1d(x).astype(np.float32)) for x in (lat, lon, alt_km))
         iri = self.iri.log10_density_columns(lat, lon, alt_km, hours.expand(len(lat)))
-        windows, _ = self.processor.unique_windows(hours.float())
+        rows, _ = self.processor.unique_windows(hours.float())
         field = ColumnField(self.model.residual_field)
-        residual = field(
-            lat, wrap_longitude(lon), alt_km, hours.item(), self.processor.driver_windows(windows[:, -1])[0]
-        )
+        residual = field(lat, wrap_longitude(lon), alt_km, hours.item(), self.processor.driver_windows(rows)[0])
         return iri.numpy(), (iri + residual).numpy()
 
     def _points_of_columns(self, lat, lon, alt_km, time):

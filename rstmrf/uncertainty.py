@@ -56,11 +56,8 @@ class Ensemble(NamedTuple):
     @classmethod
     def train(cls, data: RunData, run_dir, seeds, **options) -> "Ensemble":
         """Train a model for each seed on the same split, recalibrated together; options as in `train`."""
-        config, models = data.config, []
-        for seed in seeds:
-            data.config = config.changed(seed=seed)
-            models.append(train(data, Path(run_dir) / f"seed-{seed}", **options))
-        data.config = config
+        folder = Path(run_dir)
+        models = [train(data.with_seed(seed), folder / f"seed-{seed}", **options) for seed in seeds]
         return cls(models).recalibrated(data)
 
     def recalibrated(self, data: RunData) -> "Ensemble":

@@ -2,11 +2,15 @@
 
 import gzip
 import io
+import os
+import zlib
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from safetensors.torch import save
+from torch import Tensor
 
 from rstmrf.errors import InputError
 
@@ -32,15 +36,48 @@ class CheckpointFiles(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint, path, storage_options=None):
         if not self.save_optimizer and Path(path).name != LAST:
             checkpoint = {key: value for key, value in checkpoint.items() if key not in FOR_GOING_ON}
-        content = packed(checkpoint, self.compress)
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part")
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        write_whole(Path(path), packed(checkpoint, self.compress))
 
     def load_checkpoint(self, path, map_location="cpu", weights_only=True):
-        return read_checkpoint(path, map_location)
+        return relocated(read_checkpoint(path, map_location), Path(path).parent)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place, flush it, and move it there: it is whole, or it is the one that was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def save_whole(state: dict[str, Tensor], path: Path) -> None:
+    """Write weights as safetensors, whole or not at all."""
+    write_whole(path, save({name: value.contiguous() for name, value in state.items()}))
+
+
+def relocated(checkpoint: dict, folder: Path) -> dict:
+    """A checkpoint whose records of saved files mean those of the same name in a folder, and no others.
+
+    A checkpoint may come from another machine, or from somebody else, and Lightning deletes the files that it names. So
+    no path in it is followed: a record is taken by its name, and dropped where the folder holds no such checkpoint.
+    """
+    for state in checkpoint.get("callbacks", {}).values():
+        if "best_model_path" not in state:
+            continue
+        state["dirpath"] = str(folder.absolute())
+        for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+            state[key] = _in_folder(state.get(key, ""), folder)
+        kept = {_in_folder(path, folder): score for path, score in state.get("best_k_models", {}).items()}
+        state["best_k_models"] = {path: score for path, score in kept.items() if path}
+    return checkpoint
+
+
+def _in_folder(path: str, folder: Path) -> str:
+    here = folder.absolute() / Path(str(path).replace("\\", "/")).name
+    return str(here) if here.suffix == ".ckpt" and here.is_file() and not here.is_symlink() else ""
 
 
 def packed(content, compress: str = "none") -> bytes:
@@ -78,6 +115,6 @@ def read_checkpoint(path, map_location="cpu") -> dict:
 
             content = bytes(Zstd().decode(content))
         return torch.load(io.BytesIO(content), map_location=map_location, weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError, zlib.error) as error:
         said = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: no whole checkpoint is there ({said})") from None
