@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rstmrf.background import IriBackground
 from rstmrf.background.abel import COLUMNS_DEG, REFERENCE_KM, SHELLS_KM, at_altitudes, curtain_places
-from rstmrf.data.batch import PointSet
+from rstmrf.data.batch import PointSet, Rays
 
 #: every second column, and altitudes within the trained range: where the residual is asked for
 NODE_COLUMNS, NODES_KM = slice(None, None, 2), np.array([120.0, 140, 160, 180, 200, 240, 280, 320, 360, 400, 450, 500])
@@ -81,6 +81,23 @@ class Curtains:
     def iri_dex(self, rows: Int[np.ndarray, " q"]) -> Float[Tensor, "q column shell"]:
         """Log10 of IRI's density [m⁻³] on the curtains."""
         return self._iri[rows] * _STEP_DEX
+
+    def rays(self, points: PointSet, window: Int[Tensor, " b"]) -> Rays:
+        """The rays of some points that carry the numbers of their curtains, and each one's window.
+
+        The nodes of a curtain take the window of one of its points: a profile lasts some minutes.
+        """
+        own = points.curtain >= 0
+        numbers, of_ray = torch.unique(points.curtain[own], return_inverse=True)
+        curtain = torch.full_like(points.curtain, -1)
+        curtain[own] = of_ray.to(curtain.dtype)
+        of_curtain = torch.empty(len(numbers), dtype=window.dtype)
+        of_curtain[of_ray] = window[own]
+        rows = numbers.numpy()
+        nodes = of_curtain.repeat_interleave(NODE_DEG.size * NODES_KM.size)
+        unknown = torch.full_like(points.log10_ne_m3, float("nan"))
+        slant = unknown if points.slant_tecu is None else points.slant_tecu
+        return Rays(self.coords(rows), nodes, self.iri_dex(rows), curtain, points.coords[:, 2], slant)
 
     def density_m3(self, residual: Residual, rows: Int[np.ndarray, " q"]) -> Float[np.ndarray, "q column shell"]:
         """Density [m⁻³] of IRI and a residual on the curtains."""

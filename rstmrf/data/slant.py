@@ -1,14 +1,14 @@
 """Slant TEC of the model's field along each observation's ray: what was measured before any inversion."""
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rstmrf.background.abel import CURTAIN, SHELLS_KM, TECU_PER_M3_KM
+from rstmrf.data.batch import Rays
 from rstmrf.data.curtains import Curtains, Residual, spread_over_curtain
 
 TRAINED_KM = (120.0, 500.0)
@@ -16,30 +16,23 @@ _STEP_KM = 2.0
 TANGENTS_KM = np.arange(SHELLS_KM[0], SHELLS_KM[-1] + 0.1, _STEP_KM)
 
 
-@dataclass(frozen=True)
-class Rays:
-    """The rays of some observations: the nodes of their curtains, IRI there, and what was measured."""
+def slant_of_rays(rays: Rays, residual: Float[Tensor, " k"]) -> Float[Tensor, " b"]:
+    """Slant TEC [TECU] of IRI and a residual at the nodes of `rays`, differentiable; 0 where a ray has no curtain."""
+    if not len(rays.iri_dex):
+        return torch.zeros_like(rays.alt_km)
+    density = 10.0 ** (rays.iri_dex + spread_over_curtain(residual))
+    table = density.flatten(1) @ _rays().to(density).flatten(1).T
+    place = ((rays.alt_km - TANGENTS_KM[0]) / _STEP_KM).clamp(0, len(TANGENTS_KM) - 1.001)
+    row, low = rays.curtain.clamp(min=0), place.long()
+    return torch.lerp(table[row, low], table[row, low + 1], place - low) * (rays.curtain >= 0)
 
-    coords: Float[Tensor, "n 4"]  # nodes where the residual is asked for
-    iri_dex: Float[Tensor, "q column shell"]  # log10 of IRI's density [m⁻³]
-    tec_indices: Int[Tensor, " n"]  # row of the unique windows of the nodes
-    curtain: Int[Tensor, " b"]  # of each ray; −1: its observation has none
-    alt_km: Float[Tensor, " b"]  # of the tangent points
-    slant_tecu: Float[Tensor, " b"]  # measured; NaN: unknown
 
-    @property
-    def known(self) -> Tensor:
-        """Which observations have a ray and its slant TEC, `[B]`."""
-        return (self.curtain >= 0) & (self.slant_tecu > 0)
-
-    def of_field(self, residual: Float[Tensor, " n"]) -> Float[Tensor, " b"]:
-        """Slant TEC [TECU] of IRI and a residual at the nodes; of rays without a curtain that of another."""
-        density = 10.0 ** (self.iri_dex + spread_over_curtain(residual))
-        table = density.flatten(1) @ _rays().to(density).flatten(1).T
-        place = ((self.alt_km - TANGENTS_KM[0]) / _STEP_KM).clamp(0, len(TANGENTS_KM) - 1.001)
-        low = place.long()
-        row = self.curtain.clamp(min=0)
-        return torch.lerp(table[row, low], table[row, low + 1], place - low)
+def slant_misfit_dex(rays: Rays, residual: Float[Tensor, " k"]) -> tuple[Float[Tensor, " b"], Bool[Tensor, " b"]]:
+    """Log10 of the field's slant TEC over the measured one, and where it is known; 0 where it is not."""
+    known = (rays.curtain >= 0) & (rays.slant_tecu > 0)
+    own = slant_of_rays(rays, residual)
+    ratio = torch.where(known, own, 1.0) / torch.where(known, rays.slant_tecu, 1.0)
+    return torch.log10(ratio), known
 
 
 def slant_tecu(curtains: Curtains, residual: Residual) -> tuple[Float[Tensor, " p"], Float[Tensor, " p"]]:

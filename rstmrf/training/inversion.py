@@ -4,6 +4,8 @@ Once before training, through IRI alone, or after a warm-up, and again every few
 observation operator of each training profile (`rstmrf.data.inversion`). The difference between inverted and own density
 is taken off the profile's targets, within a trust region, and a point whose correction is uncertain weighs less.
 
+With `observation` "slant" the training points keep their targets, for their slant TEC is fitted instead.
+
 The development part is corrected at every validation, by the weights that are validated. So its score compares what
 inversion makes of the model with what was observed. Against the observations as they are, a model that comes nearer
 to the truth scores worse than one that has learned the inversions' error, and the best epoch would be an early one.
@@ -39,10 +41,11 @@ class InversionTargets(L.Callback):
         points = data.points
         data.targets = points.log10_ne_m3.clone()
         data.weights = torch.ones(len(points)) if points.weight is None else points.weight.clone()
-        self.parts = {part: _Part(data, part) for part in (TRAIN, DEVELOPMENT)}
+        corrected = (TRAIN, DEVELOPMENT) if self.config.observation == "inverted" else (DEVELOPMENT,)
+        self.parts = {part: _Part(data, part) for part in corrected}
 
     def on_fit_start(self, trainer, module):
-        if self.parts[TRAIN].correction is None and self._due(0):
+        if self._due(0) and self.parts[TRAIN].correction is None:
             self._take(TRAIN, lambda coords: torch.zeros(len(coords)), trainer, module)
 
     def on_validation_epoch_start(self, trainer, module):
@@ -52,7 +55,7 @@ class InversionTargets(L.Callback):
         self._take(DEVELOPMENT, residual, trainer, module)
 
     def state_dict(self) -> dict:
-        found = self.parts[TRAIN].correction
+        found = self.parts[TRAIN].correction if TRAIN in self.parts else None
         return {} if found is None else found._asdict()
 
     def load_state_dict(self, state: dict) -> None:
@@ -60,7 +63,9 @@ class InversionTargets(L.Callback):
             self.parts[TRAIN].apply(Correction(**state))
 
     def _due(self, epoch) -> bool:
-        """Whether the epoch to come begins with a new correction."""
+        """Whether the epoch to come begins with a new correction of the training points."""
+        if TRAIN not in self.parts:
+            return False
         since = epoch - self.config.inversion_from_epoch
         return 0 <= since and since % self.config.inversion_every_epochs == 0
 
@@ -71,6 +76,7 @@ class InversionTargets(L.Callback):
         part.apply(_summed(found, module.device) if trainer.world_size > 1 else found)
         if number == TRAIN:
             noted = dict(zip(NOTED, (time.perf_counter() - began, *part.facts()), strict=True))
+            noted["epoch"] = trainer.current_epoch
             for logger in trainer.loggers:
                 logger.log_metrics(noted, step=trainer.global_step)
 

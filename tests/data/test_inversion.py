@@ -10,7 +10,7 @@ from rstmrf.background import abel
 from rstmrf.data.batch import prepare_points
 from rstmrf.data.curtains import NODES_KM, spread_over_curtain
 from rstmrf.data.inversion import Inversion
-from rstmrf.data.slant import Rays, slant_tecu
+from rstmrf.data.slant import slant_misfit_dex, slant_of_rays, slant_tecu
 from rstmrf.readers import sample
 from rstmrf.simulate import month, month_profiles
 
@@ -133,25 +133,20 @@ def test_levels_outside_the_trained_range_take_the_residual_of_the_nearest(point
 
 
 def test_rays_of_a_batch_have_the_slant_tec_of_their_points(points, iri):
-    """Differentiable: half the residual's gradient lies where half the density is."""
+    """A residual raised by 0.1 everywhere raises each by as much; where none was measured nothing is asked for."""
     curtains = Inversion(points, iri).curtains
-    chosen = np.array([5, 700, 701])
-    rows, of_ray = np.unique(curtains.row[chosen], return_inverse=True)
-    coords = curtains.coords(rows)
-    rays = Rays(
-        coords,
-        curtains.iri_dex(rows),
-        torch.zeros(len(coords), dtype=torch.long),
-        torch.from_numpy(of_ray),
-        points.coords[chosen, 2],
-        torch.full((3,), torch.nan),
-    )
-    residual = torch.full((len(coords),), 0.1, requires_grad=True)
-    found = rays.of_field(residual)
-    plain = slant_tecu(curtains, nothing)[0][chosen]
-    assert torch.allclose(found, plain * 10**0.1, rtol=1e-3) and not rays.known.any()
-    (slope,) = torch.autograd.grad(found.log10().sum(), residual)
-    assert slope.sum().item() == pytest.approx(3.0, rel=1e-3)  # a residual raised everywhere raises each by as much
+    some = replace(points, curtain=torch.from_numpy(curtains.row)).select([5, 700, 701])
+    some = replace(some, slant_tecu=torch.tensor([50.0, torch.nan, 80.0]), curtain=some.curtain.clone())
+    some.curtain[2] = -1
+    rays = curtains.rays(some, torch.tensor([4, 7, 7]))
+    assert set(rays.tec_indices.tolist()) == {4, 7} and len(rays.iri_dex) == 2
+    residual = torch.full((len(rays.coords),), 0.1, requires_grad=True)
+    found, plain = slant_of_rays(rays, residual), slant_tecu(curtains, nothing)[0][[5, 700]]
+    assert torch.allclose(found[:2], plain * 10**0.1, rtol=1e-3) and found[2] == 0
+    misfit, known = slant_misfit_dex(rays, residual)
+    assert known.tolist() == [True, False, False] and misfit[0].item() == pytest.approx(np.log10(found[0].item() / 50))
+    (slope,) = torch.autograd.grad(misfit.sum(), residual)
+    assert slope.isfinite().all() and slope.sum().item() == pytest.approx(1.0, rel=1e-3)
 
 
 def test_what_is_linear_along_and_up_is_spread_over_the_curtain_exactly():
