@@ -165,6 +165,17 @@ class RunConfig(BaseModel):
     direction_peak_km: float = Field(350.0, gt=0, description="km; where the direction weighs most")
     direction_width_km: float = Field(100.0, gt=0, description="km; e-folding half width of that weight")
 
+    # What an observation is
+    observation: Literal["density", "inverted", "slant"] = Field(
+        "density",
+        description="density: as reported; inverted: less what inversion makes of the field; slant: TEC of the ray",
+    )
+    inversion_from_epoch: int = Field(
+        0, ge=0, description="before which targets are first corrected; 0: at the start, through IRI alone"
+    )
+    inversion_every_epochs: int = Field(4, ge=1, description="epochs between corrections, through the model then")
+    inversion_limit_dex: float = Field(0.25, gt=0, description="dex; largest correction of a target either way")
+
     # Collocation: where the physics losses are evaluated
     physics_points: int | None = Field(
         None, ge=1, description="of a batch's observations, for the physics losses, drawn each step; null: all"

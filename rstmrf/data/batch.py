@@ -28,6 +28,18 @@ class Points:
 
 
 @dataclass(frozen=True)
+class Rays:
+    """The rays of a batch's observations, through curtains that those of one profile share."""
+
+    coords: Float[Tensor, "k 4"]  # nodes of the curtains where the residual is asked for, as in Points
+    tec_indices: Int[Tensor, " k"]  # row of the unique windows
+    iri_dex: Float[Tensor, "q column shell"]  # log10 of IRI's density [m⁻³] on the curtains
+    curtain: Int[Tensor, " b"]  # of each observation's ray, −1 where there is none
+    alt_km: Float[Tensor, " b"]  # of the tangent points
+    slant_tecu: Float[Tensor, " b"]  # measured, NaN where unknown
+
+
+@dataclass(frozen=True)
 class Batch:
     """One step's input: B observations, N unique windows of S hours, TEC maps of H × W.
 
@@ -48,6 +60,7 @@ class Batch:
     next_direction_maps: Float[Tensor, "n 2 h w"] | None = None  # of the hour after, to interpolate between
     window_share: Float[Tensor, " n"] | None = None  # one over the processes that hold a window; None: one process
     point_weight: Float[Tensor, " b"] | None = None  # how much an observation counts; None: all alike
+    rays: Rays | None = None  # where slant TEC is fitted
 
     @property
     def sw_seq(self) -> Float[Tensor, "b d 2"]:
@@ -63,8 +76,8 @@ class Batch:
         """The same batch on another device."""
 
         def move(x):
-            if isinstance(x, Points):
-                return Points(*(move(getattr(x, f.name)) for f in fields(x)))
+            if isinstance(x, Points | Rays):
+                return type(x)(*(move(getattr(x, f.name)) for f in fields(x)))
             return x if x is None else x.to(device, non_blocking=non_blocking)
 
         return replace(self, **{f.name: move(getattr(self, f.name)) for f in fields(self)})
@@ -80,6 +93,9 @@ class PointSet:
     profile: Int[Tensor, " p"]
     start: np.datetime64  # of `time_hours`
     weight: Float[Tensor, " p"] | None = None  # how much each counts in training; None: all alike
+    azimuth_deg: Float[Tensor, " p"] | None = None  # of the ray, east of north, NaN where unknown; None: of no point
+    slant_tecu: Float[Tensor, " p"] | None = None  # of the ray below the receiver's orbit [TECU], as azimuth_deg
+    curtain: Int[Tensor, " p"] | None = None  # number of the profile's among a run's curtains, −1: none
 
     @classmethod
     def places(cls, coords: Float[Tensor, "p 4"], start: np.datetime64) -> "PointSet":
@@ -94,8 +110,8 @@ class PointSet:
     def select(self, chosen) -> "PointSet":
         """The points of an index or mask."""
         chosen = torch.as_tensor(chosen)
-        tensors = (x[chosen] for x in (self.coords, self.log10_ne_m3, self.background, self.profile))
-        return PointSet(*tensors, self.start, None if self.weight is None else self.weight[chosen])
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "start"}
+        return replace(self, **{name: x if x is None else x[chosen] for name, x in tensors.items()})
 
 
 def attach_background(lat, lon, alt_km, hours, iri: IriBackground, first_number: int = 0) -> Float[Tensor, "p 5"]:
@@ -139,7 +155,8 @@ def prepare_points(observations, iri: IriBackground, used: Bool[np.ndarray, " p"
     if not torch.isfinite(log10_ne).all():
         first = int((~torch.isfinite(log10_ne)).nonzero()[0])
         raise InputError(f"observations: log10_ne_m3[{first}] is {log10_ne[first].item()}; leave such points out")
-    return PointSet(coords, log10_ne, background, column("profile", np.int32), start)
+    rays = {name: column(name, np.float32) for name in ("azimuth_deg", "slant_tecu") if name in observations}
+    return PointSet(coords, log10_ne, background, column("profile", np.int32), start, **rays)
 
 
 def _as_slice(mask: Bool[np.ndarray, " p"]) -> slice | np.ndarray:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from rstmrf.data.batch import Batch, PointSet
+from rstmrf.data.curtains import Curtains
 from rstmrf.data.direction_table import DirectionTable
 from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.units import wrap_longitude
@@ -31,6 +32,7 @@ class BatchDataset(Dataset):
             the observations.
         physics_points: how many of a batch's observations, drawn anew each step; None: all of them.
         directions: of all hours, where they are known beforehand.
+        curtains: those whose numbers the points carry, where slant TEC is fitted; None: nowhere.
         seed: of the random numbers; those of an epoch depend on nothing that came before it.
         rank, world: this process and how many there are; each holds a part of every batch.
     """
@@ -45,12 +47,14 @@ class BatchDataset(Dataset):
         collocate: Callable[[PointSet, torch.Generator], PointSet] | None = None,
         physics_points: int | None = None,
         directions: DirectionTable | None = None,
+        curtains: Curtains | None = None,
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
     ):
         self.points, self.processor, self.rows, self.jitter_deg = points, processor, rows, longitude_jitter_deg
         self.collocate, self.physics_points, self.directions = collocate, physics_points, directions
+        self.curtains = curtains
         self.rank, self.world = rank, world
         self._random = torch.Generator().manual_seed(seed)
 
@@ -64,6 +68,8 @@ class BatchDataset(Dataset):
         if self.world > 1:
             points, moved, physics, share = self._part(points, moved, physics)
         batch = self.processor(points, physics, self.directions)
+        if self.curtains is not None:
+            batch = replace(batch, rays=self.curtains.rays(points, batch.tec_indices))
         if share is not None:
             rows, _ = self.processor.unique_windows(_hours(points, physics))
             batch = replace(batch, window_share=share[rows])

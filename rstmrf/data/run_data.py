@@ -3,11 +3,13 @@
 import copy
 import hashlib
 import warnings
+from dataclasses import replace
 
 import lightning as L
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from rstmrf.background import IriBackground
@@ -16,6 +18,7 @@ from rstmrf.config import RunConfig
 from rstmrf.data.batch import PointSet, prepare_points
 from rstmrf.data.collocation import collocator
 from rstmrf.data.coverage import WindowCoverage
+from rstmrf.data.curtains import Curtains
 from rstmrf.data.dataset import BatchDataset
 from rstmrf.data.direction_table import DirectionTable
 from rstmrf.data.splits import DEVELOPMENT, TRAIN, Split, TimeBinSampler, split_points
@@ -41,7 +44,9 @@ class RunData(L.LightningDataModule):
         config: the settings, with the split's own seed written out;
         points: the usable points; used: which of the observations they are; split: their parts; left_out: how many
             observations have no whole window; last_hour: the last that a forecast knows, None for an analysis;
-        directions: of all hours, where they are known beforehand (`with_directions`, or observed ones).
+        directions: of all hours, where they are known beforehand (`with_directions`, or observed ones);
+        targets, weights: log10 Ne and weight of each point as batches take them, where they are not the observed ones,
+            `[P]`; curtains: of the profiles, where slant TEC is fitted.
 
     Raises:
         InputError: nothing usable, or too little to hold any out.
@@ -93,6 +98,12 @@ class RunData(L.LightningDataModule):
         if tec is not None and config.direction_source == "observed" and config.uses_directions:
             self.directions = DirectionTable.tabulate(self._observed, self.processor)
         self._collocate = None
+        self.targets: Tensor | None = None
+        self.weights: Tensor | None = None
+        self.curtains: Curtains | None = None
+        if config.observation == "slant":
+            self.curtains = Curtains(self.points, self.iri)
+            self.points = replace(self.points, curtain=torch.from_numpy(self.curtains.row))
 
     def with_seed(self, seed: int) -> "RunData":
         """The same data and split for a run with another seed of weights and batches."""
@@ -121,6 +132,12 @@ class RunData(L.LightningDataModule):
         """The points of some parts of the split."""
         return self.points.select(self.split.rows(*parts))
 
+    def _taken(self) -> PointSet:
+        """The points as batches take them: their targets and weights may change between steps."""
+        if self.targets is None:
+            return self.points
+        return replace(self.points, log10_ne_m3=self.targets, weight=self.weights)
+
     def train_dataloader(self) -> DataLoader:
         rows, c, t = self.split.rows(TRAIN), self.config, self.trainer
         world, rank, epoch = (t.world_size, t.global_rank, t.current_epoch) if t else (1, 0, 0)
@@ -136,13 +153,14 @@ class RunData(L.LightningDataModule):
             hours = self.points.coords[rows, 3]
             self._collocate = collocator(c, self.processor, self.iri, hours, self.last_hour)
         dataset = BatchDataset(
-            self.points,
+            self._taken(),
             self.processor,
             rows=rows,
             longitude_jitter_deg=c.longitude_jitter_deg,
             collocate=self._collocate,
             physics_points=c.physics_points,
             directions=self.directions,
+            curtains=self.curtains,
             seed=c.seed * 1_000_003 + epoch,
             rank=rank,
             world=world,
@@ -150,12 +168,15 @@ class RunData(L.LightningDataModule):
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
-        return self.evaluation_loader(self.part(DEVELOPMENT))
+        return self._in_order(self._taken(), self.split.rows(DEVELOPMENT))
 
     def evaluation_loader(self, points: PointSet) -> DataLoader:
         """Batches of points, a day at a time, in order; its sampler tells which points each holds."""
-        sampler = TimeBinSampler(points.coords[:, 3], EVALUATION_BATCH, bin_hours=24, shuffle=False)
-        return DataLoader(BatchDataset(points, self.processor), sampler=sampler, batch_size=None)
+        return self._in_order(points, np.arange(len(points)))
+
+    def _in_order(self, points: PointSet, rows) -> DataLoader:
+        sampler = TimeBinSampler(points.coords[rows, 3], EVALUATION_BATCH, bin_hours=24, shuffle=False)
+        return DataLoader(BatchDataset(points, self.processor, rows=rows), sampler=sampler, batch_size=None)
 
 
 def _resolved(config: RunConfig, has_maps: bool) -> RunConfig:

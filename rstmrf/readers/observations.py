@@ -16,7 +16,7 @@ from rstmrf.files import given_path, regular_file
 from rstmrf.readers import plausible
 from rstmrf.readers.occultations import Profile, ne_factor, read_netcdf_profile, read_text_profile
 from rstmrf.readers.point_store import is_point_store, read_point_store
-from rstmrf.readers.point_tables import COLUMN_TYPES, Limits, PointTable, read_npy, write_npy
+from rstmrf.readers.point_tables import COLUMN_TYPES, OPTIONAL_TYPES, Limits, PointTable, read_npy, write_npy
 
 __all__ = ["Limits", "describe_quality", "quality_control", "read_observations", "write_npy"]
 
@@ -46,6 +46,8 @@ VARIABLE_ATTRS = {
     "log10_ne_m3": {"long_name": "decimal logarithm of electron density in m-3", "units": "1"},
     "profile": {"long_name": "number of the profile, in the order read", "units": "1"},
     "sigma_log10_ne": {"long_name": "standard deviation of the decimal logarithm of electron density", "units": "1"},
+    "azimuth_deg": {"long_name": "azimuth of the ray at the tangent point, east of north", "units": "degrees"},
+    "slant_tecu": {"long_name": "calibrated slant TEC of the ray below the receiver's orbit", "units": "TECU"},
 }
 COORDINATES = ("lat", "lon", "alt_km", "time", "profile")
 
@@ -69,7 +71,8 @@ def read_observations(
     `alt_range_km` [km], `min_points` and `peak_ne_m3` [m⁻³] are the limits of `quality_control`.
 
     Returns coordinates lat [deg north], lon [deg east, -180 to 180), alt_km [km], time, profile (0, 1, …), variables
-    log10_ne_m3 and, if a file has it, sigma_log10_ne. Attributes `qc_*` say what was dropped; see `describe_quality`.
+    log10_ne_m3 and, if a file has them, sigma_log10_ne, azimuth_deg [deg east of north] and slant_tecu [TECU] of the
+    ray at its tangent point; NaN where one is unknown. Attributes `qc_*` say what was dropped; see `describe_quality`.
 
     Raises InputError if a file given alone cannot be used, or no file among several can; when only some cannot,
     they are left out, with a warning that says which and why.
@@ -163,9 +166,8 @@ def _columns(profile: Profile, keep: np.ndarray) -> dict[str, np.ndarray]:
         "profile": np.zeros(int(keep.sum())),
     }
     columns = {name: values.astype(COLUMN_TYPES[name]) for name, values in columns.items()}
-    if profile.sigma_log10_ne is not None:
-        columns["sigma_log10_ne"] = profile.sigma_log10_ne[keep].astype(np.float32)
-    return columns
+    given = {name: getattr(profile, name) for name in OPTIONAL_TYPES}
+    return columns | {n: values[keep].astype(OPTIONAL_TYPES[n]) for n, values in given.items() if values is not None}
 
 
 def list_files(path) -> list[Path]:
@@ -232,7 +234,7 @@ def _dataset(tables: list[PointTable], path, counts: Counter, rejected: list[dic
 
 
 def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Columns one behind another, with profiles numbered on; a sigma that only some have is NaN in the others."""
+    """Columns one behind another, with profiles numbered on; what only some have is NaN in the others."""
     if len(parts) == 1:
         return parts[0]  # millions of points are not copied
     sizes = [int(part["profile"][-1]) + 1 if part["profile"].size else 0 for part in parts]

@@ -28,6 +28,9 @@ NE_NAMES = ("elec_dens", "elecdens", "electron_density", "edens", "ne")
 ALT_NAMES = ("msl_alt", "alt", "altitude", "height")
 LAT_NAMES = ("geo_lat", "lat", "latitude")
 LON_NAMES = ("geo_lon", "lon", "longitude")
+#: what a file may give beside them; CDAAC's azimuth is that from receiver to transmitter, its TEC is of both sides of
+#: the tangent point, up to the receiver's height
+OPTIONAL_NAMES = {"sigma_log10_ne": "sigma_log10_ne", "azimuth_deg": "occ_azi", "slant_tecu": "tec_cal"}
 
 _COUNTED = ("", "1", "#", "e", "el", "electron", "electrons")
 NE_UNITS = {f"{who}{form}": factor for who in _COUNTED for form, factor in (("/cm3", 1e6), ("/m3", 1.0))}
@@ -41,8 +44,9 @@ KM_UNITS |= dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1e-3)
 class Profile:
     """One occultation as read, in common units; NaN where the file has nothing.
 
-    `lat` [deg north], `lon` [deg east, -180 to 180), `alt_km` [km], `ne_m3` [m⁻³, may be negative in CDAAC files] and
-    `sigma_log10_ne` [1] share a shape; `time` [datetime64[ns]] is one epoch for all its points.
+    `lat` [deg north], `lon` [deg east, -180 to 180), `alt_km` [km], `ne_m3` [m⁻³, may be negative in CDAAC files],
+    `sigma_log10_ne` [1], `azimuth_deg` of the ray [deg east of north] and its `slant_tecu` [TECU] share a shape; `time`
+    [datetime64[ns]] is one epoch for all its points.
     """
 
     path: Path
@@ -53,6 +57,8 @@ class Profile:
     alt_km: Float[np.ndarray, " point"]
     ne_m3: Float[np.ndarray, " point"]
     sigma_log10_ne: Float[np.ndarray, " point"] | None = None
+    azimuth_deg: Float[np.ndarray, " point"] | None = None
+    slant_tecu: Float[np.ndarray, " point"] | None = None
     single_position: bool = False
 
 
@@ -92,7 +98,8 @@ def read_netcdf_profile(path: Path, ne_unit: str | None = None) -> Profile:
     The density's unit is `ne_unit` if given, else its `units` attribute. The epoch comes from the global attributes
     (year, month, day or doy, hour, minute, second), else `edmaxtime`, else the file's name: it is the time of the
     density maximum in CDAAC files, as written there (GPS seconds, some 15 s ahead of UTC). Positions run along the
-    tangent points where the file has them, else the single position of the attributes serves for all.
+    tangent points where the file has them, else the single position of the attributes serves for all. Of ionPrf,
+    `OCC_azi` and `TEC_cal` are read too: the azimuth and the calibrated TEC of each ray.
 
     Raises InputError if the file is not readable, or lacks density, unit, altitude, position or epoch.
     """
@@ -107,13 +114,13 @@ def read_netcdf_profile(path: Path, ne_unit: str | None = None) -> Profile:
         along_ray = lat.size > 1
     if not along_ray:
         lat, lon = (np.full(ne_m3.shape, _position(variables, attrs, names, path)) for names in (LAT_NAMES, LON_NAMES))
-    sigma = _values(variables["sigma_log10_ne"], path) if "sigma_log10_ne" in variables else None
+    optional = {ours: _values(variables[name], path) for ours, name in OPTIONAL_NAMES.items() if name in variables}
     kind = "CDAAC ionPrf" if "edmaxtime" in attrs or path.name.lower().startswith("ionprf") else "FY-3 GNOS"
-    return _profile(path, kind, _epoch(path, attrs), lat, lon, alt_km, ne_m3, sigma, not along_ray)
+    return _profile(path, kind, _epoch(path, attrs), lat, lon, alt_km, ne_m3, not along_ray, **optional)
 
 
-def _profile(path, kind, time, lat, lon, alt_km, ne_m3, sigma=None, single_position=False) -> Profile:
-    sizes = {np.size(v) for v in (lat, lon, alt_km, ne_m3, *([] if sigma is None else [sigma]))}
+def _profile(path, kind, time, lat, lon, alt_km, ne_m3, single_position=False, **optional) -> Profile:
+    sizes = {np.size(v) for v in (lat, lon, alt_km, ne_m3, *optional.values())}
     if len(sizes) > 1:
         raise InputError(f"{path}: its columns differ in length ({sorted(sizes)} points); they must all be the same.")
     for name, values, low, high in (("latitude", lat, -90.0, 90.0), ("longitude", lon, -360.0, 360.0)):
@@ -121,7 +128,8 @@ def _profile(path, kind, time, lat, lon, alt_km, ne_m3, sigma=None, single_posit
         if outside.size:
             found = f"{name} {values[outside[0]]:g} at point {outside[0]}"
             raise InputError(f"{path}: {found} is out of range; accepted is {low:g} to {high:g} degrees.")
-    return Profile(path, kind, time, lat, wrap_longitude(lon), alt_km, ne_m3, sigma, single_position)
+    lon = wrap_longitude(lon)
+    return Profile(path, kind, time, lat, lon, alt_km, ne_m3, single_position=single_position, **optional)
 
 
 def _text_rows(path: Path) -> list[list[float]]:

@@ -12,7 +12,6 @@ from lightning.pytorch.callbacks import (
     TQDMProgressBar,
 )
 
-from rstmrf.config import RunConfig
 from rstmrf.data.direction_table import DirectionTable
 from rstmrf.data.run_data import RunData
 from rstmrf.model.whole import RSTMRF
@@ -21,6 +20,7 @@ from rstmrf.training import guard
 from rstmrf.training.callbacks import MemoryLog
 from rstmrf.training.checkpoints import read_checkpoint
 from rstmrf.training.head import learn_directions
+from rstmrf.training.inversion import InversionTargets
 from rstmrf.training.losses import loss_terms, means, shared_terms, total_loss
 from rstmrf.training.run_folder import CHECKPOINTS, HEAD, go_on, identity, start_anew
 from rstmrf.training.schedule import warm_up_and_cosine
@@ -130,7 +130,7 @@ def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = Fals
     module = TrainingModule(model, run)
     best = keep_best(run_dir / CHECKPOINTS, "dev_rmse_dex")
     with quiet():
-        callbacks = _callbacks(config, run_dir / CHECKPOINTS, best, progress)
+        callbacks = _callbacks(data, run_dir / CHECKPOINTS, best, progress)
         trainer = make_trainer(config, run_dir, config.epochs, callbacks, options)
         trainer.fit(module, data, ckpt_path=last, weights_only=True)
     model.load_state_dict(_weights(best.best_model_path))
@@ -148,7 +148,8 @@ def _weights(checkpoint) -> dict:
     return {name.removeprefix("model."): value for name, value in state.items()}
 
 
-def _callbacks(config: RunConfig, folder: Path, best, progress: bool) -> list:
+def _callbacks(data: RunData, folder: Path, best, progress: bool) -> list:
+    config = data.config
     stopping = EarlyStopping("dev_rmse_dex", patience=config.patience)
     callbacks = [best, stopping, LearningRateMonitor("epoch"), MemoryLog()]
     if not config.save_best_only:
@@ -156,6 +157,8 @@ def _callbacks(config: RunConfig, folder: Path, best, progress: bool) -> list:
     callbacks.append(keep_last(folder))
     if config.average_decay:
         callbacks.append(EMAWeightAveraging(decay=config.average_decay))
+    if config.observation != "density":
+        callbacks.append(InversionTargets(data))  # after the average, whose weights it sees at validation
     if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=10))
     return callbacks

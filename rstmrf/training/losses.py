@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rstmrf.config import RunConfig
+from rstmrf.data.slant import slant_misfit_dex
 from rstmrf.globe import POLAR_LIMIT_DEG, cosine, grid_latitude, metric, sample_maps, tec_gradient
 from rstmrf.model import jets
 from rstmrf.model.coordinates import ALT_HALF_RANGE_KM
@@ -40,7 +41,7 @@ def loss_terms(batch, model, config: RunConfig, scale: float = 1.0) -> dict[str,
         scale: by which the loss is multiplied under half precision before its gradient is taken, and divided after.
     """
     prediction = model(batch)
-    terms = {"data": data_term(batch, prediction.residual)}
+    terms = {"data": data_term(batch, prediction.residual, _at_rays(batch, model))}
     if prediction.log_sigma is not None:
         error = batch.target_ne - batch.background[:, 0] - prediction.residual[jets.VALUE].detach()
         terms["sigma"] = point_term(sigma_cost(error, prediction.log_sigma), batch.point_weight)
@@ -94,10 +95,20 @@ def point_term(cost: Float[Tensor, " b"], weight: Float[Tensor, " b"] | None = N
     return Term((weight * cost).sum(), weight.sum())
 
 
-def data_term(batch, residual: Float[Tensor, "k b"]) -> Term:
-    """Squared difference of log10 Ne [dex²] between the fused field and the observations."""
+def data_term(batch, residual: Float[Tensor, "k b"], at_rays: Float[Tensor, " n"] | None = None) -> Term:
+    """Squared difference of log10 Ne [dex²] between the fused field and the observations.
+
+    With the residual at the nodes of `batch.rays`, that of the logarithm of slant TEC where it is known.
+    """
     error = batch.background[:, 0] + residual[jets.VALUE] - batch.target_ne
+    if at_rays is not None:
+        slant, known = slant_misfit_dex(batch.rays, at_rays)
+        error = torch.where(known, slant, error)
     return point_term(error**2, batch.point_weight)
+
+
+def _at_rays(batch, model) -> Tensor | None:
+    return None if batch.rays is None else model.residual(batch, batch.rays)[jets.VALUE]
 
 
 def chapman_term(batch, physics: Float[Tensor, "5 p"], config: RunConfig) -> Term:

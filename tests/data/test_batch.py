@@ -107,6 +107,9 @@ def test_choosing_points_keeps_them_together(thin_observations, iri):
     chosen = points.select(mask)
     assert len(chosen) == int(mask.sum()) and torch.equal(chosen.background, points.background[mask])
     assert torch.equal(points.select([3, 1]).log10_ne_m3, points.log10_ne_m3[[3, 1]])
+    assert torch.equal(chosen.azimuth_deg, points.azimuth_deg[mask]) and points.azimuth_deg.isfinite().all()
+    unknown = prepare_points(thin_observations.drop_vars("azimuth_deg").isel(point=slice(0, 50)), iri)
+    assert unknown.azimuth_deg is None and unknown.select(mask).azimuth_deg is None and points.slant_tecu is None
 
 
 def test_no_points_is_said(thin_observations, iri):

@@ -70,8 +70,9 @@ def test_physics_points_are_those_of_the_whole_batch(tiny_data):
     [
         {"longitude_jitter_deg": 30.0, "physics_points": 40},
         {"direction_training": "joint", "direction_by_strength": True, "collocation_points": 64},
+        {"observation": "inverted", "w_tec_direction": 0.0},
     ],
-    ids=["directions first", "joint, with collocation"],
+    ids=["directions first", "joint, with collocation", "targets corrected"],
 )
 def test_two_processes_have_the_loss_curve_of_one(tmp_path, changes):
     """Longitudes are moved, and points drawn, at random here, so the draw must be shared too."""
