@@ -154,6 +154,10 @@ class RunConfig(BaseModel):
     direction_peak_km: float = Field(350.0, gt=0, description="km; where the direction weighs most")
     direction_width_km: float = Field(100.0, gt=0, description="km; e-folding half width of that weight")
 
+    night_low_weight: float = Field(
+        1.0, ge=0, le=1, description="share of observed departures from IRI believed below 200 km in the dark; 0: none"
+    )
+
     # Collocation: where the physics losses are evaluated
     physics_points: int | None = Field(
         None, ge=1, description="of a batch's observations, for the physics losses, drawn each step; null: all"

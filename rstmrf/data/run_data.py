@@ -12,6 +12,7 @@ from rstmrf.background.drivers import ionosphere_drivers
 from rstmrf.config import RunConfig
 from rstmrf.data.batch import PointSet, prepare_points
 from rstmrf.data.collocation import collocator
+from rstmrf.data.night import believed
 from rstmrf.data.splits import DEVELOPMENT, TRAIN, Split, TimeBinSampler, split_points
 from rstmrf.data.windows import BatchDataset, SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
@@ -29,8 +30,9 @@ class RunData(L.LightningDataModule):
         config: the run's settings.
 
     Attributes:
-        points: the usable points; used: which of the observations they are; split: their parts; left_out: how many
-            observations have no whole window; last_hour: the last that a forecast knows, None for an analysis.
+        points: the usable points; targets: the same as they are fitted, by `night_low_weight`; used: which of the
+            observations they are; split: their parts; left_out: how many observations have no whole window;
+            last_hour: the last that a forecast knows, None for an analysis.
 
     Raises:
         InputError: nothing usable, or too little to hold any out.
@@ -56,6 +58,7 @@ class RunData(L.LightningDataModule):
         if config.shuffle_tec:
             self.processor.shuffle_tec(config.seed)
         self.points, self.used = _usable(observations, self.iri, self.processor)
+        self.targets = believed(self.points, self.iri, config.night_low_weight)
         self.left_out = int((~self.used).sum())
         self.split: Split = split_points(
             self.points.coords[:, 3],
@@ -107,12 +110,12 @@ class RunData(L.LightningDataModule):
             self._collocate = collocator(c, self.processor, self.iri, hours, self.last_hour)
         # Every process draws the same batches and takes its part of each: a step is the same on any number of them.
         dataset = BatchDataset(
-            self.points, self.processor, c.longitude_jitter_deg, rows, self._collocate, c.physics_points, rank, world
+            self.targets, self.processor, c.longitude_jitter_deg, rows, self._collocate, c.physics_points, rank, world
         )
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
-        return self.evaluation_loader(self.part(DEVELOPMENT))
+        return self.evaluation_loader(self.targets.select(self.split.rows(DEVELOPMENT)))
 
     def evaluation_loader(self, points: PointSet) -> DataLoader:
         """Batches of points, a day at a time, in order; its sampler tells which points each holds."""

@@ -1,5 +1,6 @@
 """One occultation, one profile: the text form, CDAAC ionPrf and FY-3 GNOS netCDF, brought to the same units."""
 
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,8 +78,10 @@ def read_text_profile(path: Path, ne_unit: str | None = None) -> Profile:
     return _profile(path, "text", time, lat, lon, alt_km, ne * ne_factor(ne_unit or "m-3"))
 
 
-def read_netcdf_profile(path: Path, ne_unit: str | None = None) -> Profile:
+def read_netcdf_profile(path: Path, ne_unit: str | None = None, content: bytes | None = None) -> Profile:
     """Read one CDAAC ionPrf or FY-3 GNOS file, netCDF-3 or netCDF-4; names are matched without regard to case.
+
+    `content` is what the file holds, where it is in memory already, as a member of an archive; `path` then names it.
 
     The density's unit is `ne_unit` if given, else its `units` attribute. The epoch comes from the global attributes
     (year, month, day or doy, hour, minute, second), else `edmaxtime`, else the file's name: it is the time of the
@@ -87,7 +90,7 @@ def read_netcdf_profile(path: Path, ne_unit: str | None = None) -> Profile:
 
     Raises InputError if the file is not readable, or lacks density, unit, altitude, position or epoch.
     """
-    variables, attrs = _load_netcdf(path)
+    variables, attrs = _load_netcdf(path, content)
     dens = _variable(variables, NE_NAMES, path, "electron density")
     alt = _variable(variables, ALT_NAMES, path, "altitude")
     ne_m3 = _values(dens, path) * _netcdf_ne_factor(dens, path, ne_unit)
@@ -136,12 +139,13 @@ def _text_rows(path: Path) -> list[list[float]]:
     return rows
 
 
-def _load_netcdf(path: Path) -> tuple[Mapping[str, xr.Variable], dict]:
+def _load_netcdf(path: Path, content: bytes | None = None) -> tuple[Mapping[str, xr.Variable], dict]:
     """Variables and global attributes, all in memory, by lower-case names."""
-    with open(path, "rb") as file:
+    with open(path, "rb") if content is None else io.BytesIO(content) as file:
         engine = "scipy" if file.read(3) == b"CDF" else "h5netcdf"
+    source = path if content is None else io.BytesIO(content)
     try:
-        with xr.open_dataset(path, engine=engine, decode_times=False) as ds:
+        with xr.open_dataset(source, engine=engine, decode_times=False) as ds:
             variables = {str(name).lower(): variable.load() for name, variable in ds.variables.items()}
             return variables, {str(name).lower(): value for name, value in ds.attrs.items()}
     except Exception as error:  # damaged files make the netCDF libraries raise nearly anything
