@@ -22,7 +22,7 @@ NO_PROFILE = "NO FULL PROFILE DATA"
 #: numbers on a line of each of SAO's groups 1 to 60, which are told apart by nothing but their count of lines
 SAO_PER_LINE = [16, 1, 120, 15, 60, 16, 15, 15, 40, 120, 15, 15, 15, 40, 120, 15, 15, 15, 40, 120]
 SAO_PER_LINE += [15, 15, 40, 120, 15, 15, 40, 120, 15, 15, 40, 120, 15, 40, 40, 40, 10, 10, 10, 6]
-SAO_PER_LINE += [120, 10, 15, 40, 120, 15, 15, 40, 120, 15, 15, 15, 15, 120, 120, 120, 10, 120, 120, 15]
+SAO_PER_LINE += [120, 10, 15, 40, 120, 15, 15, 40, 120, 15, 15, 15, 15, 120, 120, 120, 10, 15, 15, 15]
 SAO_GROUPS, INDEX_LINE, INDEX_WIDTH = 80, 40, 3
 CONSTANTS, STAMP, HEIGHTS, FREQUENCIES, DENSITIES = 1, 3, 51, 52, 53
 WIDTHS = {CONSTANTS: 7, HEIGHTS: 8, FREQUENCIES: 8, DENSITIES: 8}
@@ -85,9 +85,11 @@ def read_sao(path: str | Path, lat=None, lon=None, credit="") -> xr.Dataset:
     Source: Standard Archiving Output (SAO) Format 4.3, Univ. of Massachusetts Lowell, ulcar.uml.edu/~iag/SAO-4.3.htm.
     """
     path = Path(path)
-    lines = [line for line in _lines(path) if line.strip()]
-    soundings, at = [], 0
+    lines, soundings, at = _lines(path), [], 0
     while at < len(lines):
+        if not lines[at].strip():  # between records; within one, a line of letters may be blank
+            at += 1
+            continue
         groups, at = _record(path, lines, at)
         if HEIGHTS in groups and (FREQUENCIES in groups or DENSITIES in groups):
             soundings.append(_sounding(path, groups, lat, lon))

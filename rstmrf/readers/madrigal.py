@@ -99,7 +99,9 @@ def _places(path, table, experiment):
     try:
         lat, lon = (float(experiment[f"instrument {name}"]) for name in ("latitude", "longitude"))
     except (KeyError, ValueError):
-        raise InputError(f"{path}: no place; accepted are columns gdlat and glon, or the instrument's position.") from None
+        raise InputError(
+            f"{path}: no place; accepted are columns gdlat and glon, or the instrument's position."
+        ) from None
     if not {"azm", "elm", "range"} <= table.keys():
         return np.full(n, lat), np.full(n, lon)
     azimuth, elevation = np.deg2rad(table["azm"]), np.deg2rad(table["elm"])

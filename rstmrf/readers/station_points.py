@@ -29,7 +29,9 @@ def station_points(path: Path, source: str, columns: dict, measured, sigma_log10
         raise InputError(f"{path}: holds no usable density; each point needs a height, a positive density and a time.")
     lat = np.asarray(columns["lat"], float)
     if not (np.abs(lat) <= 90).all():
-        raise InputError(f"{path}: the latitude {lat[np.argmax(np.abs(lat))]:g} is out of range; accepted is -90 to 90.")
+        raise InputError(
+            f"{path}: the latitude {lat[np.argmax(np.abs(lat))]:g} is out of range; accepted is -90 to 90."
+        )
     columns = columns | {"lon": wrap_longitude(np.asarray(columns["lon"], float))}
     found = {name: np.asarray(columns[name]).astype(kind) for name, kind in COLUMN_TYPES.items()}
     ds = xr.Dataset(
