@@ -27,7 +27,9 @@ def madrigal(path, units=None, place=(69.5, 19.0), beam=None, **columns):
     listed = [(name.upper().encode(), b"", 0, unit.encode()) for name, unit in (UNITS | (units or {})).items()]
     said = [(b"instrument", b"Test radar")]
     if place:
-        said += [(f"instrument {n}".encode(), str(x).encode()) for n, x in zip(("latitude", "longitude"), place, strict=True)]
+        said += [
+            (f"instrument {n}".encode(), str(x).encode()) for n, x in zip(("latitude", "longitude"), place, strict=True)
+        ]
     with h5py.File(path, "w") as file:
         file["Data/Table Layout"] = rows
         kinds = [("mnemonic", "S20"), ("description", "S20"), ("isError", "i4"), ("units", "S20")]
