@@ -13,28 +13,23 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
-import xarray as xr
 
 from rstmrf.config import PRESETS, RunConfig
 from rstmrf.data.night import dark_and_low
 from rstmrf.data.run_data import RunData
-from rstmrf.data.splits import DEVELOPMENT, GAP, TEST_PROFILES, TEST_TIMES, TRAIN, Split, named_split
+from rstmrf.data.splits import DEVELOPMENT, TEST_PROFILES, TEST_TIMES, TRAIN
 from rstmrf.evaluation.baselines import MeanResidualTable
 from rstmrf.evaluation.evaluate import leak_table, split_table
 from rstmrf.model.weights import load_model, save_model
-from rstmrf.readers.indices import read_indices
-from rstmrf.readers.observations import QC_LABELS, read_observations
+from rstmrf.readers.observations import QC_LABELS
 from rstmrf.runtime import keep_freed_memory
 from rstmrf.training.loop import history, train
+from studies.real_inputs import ALT_RANGE_KM, EVERY_LEVEL, observations, run_data, split, surroundings
 from studies.real_scores import part_scores, station_scores
 
 RESULTS = Path(__file__).parent / "results" / "real_profiles.json"
 EXPLORED = RESULTS.with_name("real_profiles_explored.json")
-LOCKED_DAY = np.datetime64("2015-01-04")
-ALT_RANGE_KM, PEAK_KM, PEAK_NE_M3 = (120.0, 500.0), (150.0, 490.0), (1e10, 1e14)
-EVERY_LEVEL = 2  # of an ionPrf's levels, some 2 km apart, one in two is taken
 SEEDS, EXPLORING_SEED = (0, 1, 2), 10
 BASE = {
     "split": "hours",
@@ -46,9 +41,9 @@ BASE = {
 }
 MASKED = {"night_low_weight": 0.0}
 VARIANTS = {
+    "low nights masked, time of day": {**MASKED, "time_mode": "diurnal"},
     "all believed": {},
     "low nights masked": MASKED,
-    "low nights masked, time of day": {**MASKED, "time_mode": "diurnal"},
 }
 if "observation" in RunConfig.model_fields:  # the observation operator, where this version has it
     VARIANTS["low nights masked, inverted"] = {**MASKED, "observation": "inverted"}
@@ -66,37 +61,6 @@ CREDITS = [
 ]
 
 
-def observations(folder: Path, locked: bool, progress=False):
-    """Profiles of days 1 to 3, and of day 4 if `locked`, that have a plausible F2 peak; every second level."""
-    files = sorted(path for path in folder.iterdir() if "ionPrf" in path.name and ".tar" in path.name)
-    found = read_observations(files, alt_range_km=ALT_RANGE_KM, peak_ne_m3=PEAK_NE_M3, progress=progress)
-    if not locked:
-        found = found.isel(point=found["time"].values < LOCKED_DAY)
-    ne, alt_km, profile = (found[name].values for name in ("log10_ne_m3", "alt_km", "profile"))
-    top = np.lexsort((ne, profile))
-    top = top[np.append(np.flatnonzero(np.diff(profile[top])), len(top) - 1)]
-    plausible = (alt_km[top] > PEAK_KM[0]) & (alt_km[top] < PEAK_KM[1])
-    kept = np.isin(profile, profile[top][plausible])
-    return found.isel(point=np.flatnonzero(kept)[::EVERY_LEVEL])
-
-
-def split(data: RunData, explore: bool, seed=0) -> Split:
-    """Days 1 to 3: a tenth of the profiles for development, a fifth held out, the rest to train; day 4 held out.
-
-    To explore, what is held out of days 1 to 3 is left aside, and day 3 takes the place of day 4.
-    """
-    profile = data.points.profile.numpy()
-    numbers, first, of_point = np.unique(profile, return_index=True, return_inverse=True)
-    draw = np.random.default_rng(seed).random(numbers.max() + 1)[numbers]
-    day = data.points.coords[:, 3].numpy()[first] // 24
-    part = np.select([draw < 0.1, draw < 0.3], [DEVELOPMENT, TEST_PROFILES], TRAIN)
-    if explore:
-        part[part == TEST_PROFILES] = GAP
-        part[(day == 2) & (part != GAP)] = TEST_TIMES
-    part[day == 3] = TEST_TIMES
-    return named_split(part[of_point])
-
-
 def load(folder: Path, changes: dict, explore=False, progress=False) -> RunData:
     """A run's data with its settings and the split of this study."""
     config = RunConfig.preset("month", **{**BASE, **changes})
@@ -105,21 +69,6 @@ def load(folder: Path, changes: dict, explore=False, progress=False) -> RunData:
     if config.split != "random":
         data.split = split(data, explore)
     return data
-
-
-def run_data(points, config: RunConfig) -> RunData:
-    """Points without TEC maps, with Kp and F10.7 of their days and of the day before them."""
-    first, last = (f(points["time"].values).astype("datetime64[D]") for f in (np.min, np.max))
-    indices = read_indices("", first - np.timedelta64(1, "D"), last + np.timedelta64(23, "h"))
-    return RunData(points, no_maps(indices), indices, config)
-
-
-def no_maps(indices):
-    """Maps without any gradient, which no loss looks at."""
-    shape = (indices.sizes["time"], 181, 361)
-    axes = {"lat": np.linspace(-90.0, 90.0, 181), "lon": np.linspace(-180.0, 180.0, 361)}
-    values = ("time", "lat", "lon"), np.full(shape, 10.0, np.float32)
-    return xr.Dataset({"vtec_tecu": values}, {"time": indices["time"].values, **axes})
 
 
 def tables(data: RunData) -> dict[str, MeanResidualTable]:
@@ -162,8 +111,9 @@ def scored(folder: Path, data: RunData, name: str, models: list, seed, cells: bo
     row = {"variant": name, "seed": seed, "split": data.split.digest}
     for where, part in (("held-out profiles", TEST_PROFILES), ("day 4", TEST_TIMES)):
         row[where] = part_scores(data, part, tables(data), {"R-STMRF": models}, cells=cells)
-    if data.config.time_mode == "diurnal":  # other years know no days since the start
-        row["stations"] = station_scores(folder, data, tables(data), models, run_data)
+    if cells:  # other years know no days since the start
+        asked = models if data.config.time_mode == "diurnal" else []
+        row["stations"] = station_scores(folder, data, tables(data), asked, surroundings)
     return row
 
 

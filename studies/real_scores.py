@@ -23,6 +23,7 @@ from rstmrf.units import local_time_hours
 MIN_PROFILES = 30
 BELIEVED, DARK_LOW = "sunlit, or above 200 km", "dark and below 200 km"
 BOULDER, BOULDER_PLACE = "BC840*.txt.gz", (40.0, -105.3)
+EVERY_SOUNDING = 3  # of the digisonde's, 5 min apart
 EISCAT = "MAD6400*.hdf5"
 NAMES = {"EISCAT": "EISCAT Tromsø 2021-03-10", "Boulder": "Boulder 2018-02-01 to 13"}
 KEPT = ["stratum", "cell", "prediction", "points", "profiles", "rmse", "bias", "skill", "skill_low", "skill_high"]
@@ -51,19 +52,20 @@ def part_scores(data: RunData, part: int, tables: dict, models: dict, cells: boo
     return found
 
 
-def station_scores(folder: Path, data: RunData, tables: dict, models: list, run_data) -> dict[str, list[dict]]:
-    """Scores of a run of other days against the stations in a folder, by name; those that are not there are left out.
+def station_scores(folder: Path, data: RunData, tables: dict, models: list, surroundings) -> dict[str, list[dict]]:
+    """Scores against the stations in a folder, by name, on days of other years; what is not there is left out.
 
+    `surroundings` gives IRI and the windows of indices for points and settings.
     Kp and F10.7 that the model sees are held within what it has seen: four days teach nothing of another solar flux.
     IRI gets what they were.
     """
     found = {}
     for name, points in _stations(folder).items():
-        there = run_data(points, data.config)
-        seen = data.processor.sw
-        there.processor.sw = there.processor.sw.clamp(seen.amin(0), seen.amax(0))
-        runs = {kind: OfTable(table, there.iri) for kind, table in tables.items()}
-        runs["R-STMRF"] = MeanOf([Predictor(model, there.iri, there.processor) for model in models])
+        iri, windows = surroundings(points, data.config)
+        windows.sw = windows.sw.clamp(data.processor.sw.amin(0), data.processor.sw.amax(0))
+        runs = {kind: OfTable(table, iri) for kind, table in tables.items()}
+        if models:
+            runs["R-STMRF"] = MeanOf([Predictor(model, iri, windows) for model in models])
         found[name] = _rows(score_stations(runs, points, n_bootstrap=200))
     return found
 
@@ -105,7 +107,8 @@ def _stations(folder: Path):
         for path in sorted(folder.glob(pattern)):
             points = read(path)
             inside = (points["alt_km"] >= ALT_RANGE_KM[0]) & (points["alt_km"] <= ALT_RANGE_KM[1])
-            found[NAMES[name]] = points.isel(point=(inside & points["measured"]).values)
+            often = points["profile"] % EVERY_SOUNDING == 0 if name == "Boulder" else True
+            found[NAMES[name]] = points.isel(point=(inside & points["measured"] & often).values)
     return found
 
 
