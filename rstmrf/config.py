@@ -175,6 +175,9 @@ class RunConfig(BaseModel):
     )
     inversion_every_epochs: int = Field(4, ge=1, description="epochs between corrections, through the model then")
     inversion_limit_dex: float = Field(0.25, gt=0, description="dex; largest correction of a target either way")
+    night_low_weight: float = Field(
+        1.0, ge=0, le=1, description="share of observed departures from IRI believed below 200 km in the dark; 0: none"
+    )
 
     # Collocation: where the physics losses are evaluated
     physics_points: int | None = Field(

@@ -21,6 +21,7 @@ from rstmrf.data.coverage import WindowCoverage
 from rstmrf.data.curtains import Curtains
 from rstmrf.data.dataset import BatchDataset
 from rstmrf.data.direction_table import DirectionTable
+from rstmrf.data.night import believed
 from rstmrf.data.splits import DEVELOPMENT, TRAIN, Split, TimeBinSampler, split_points
 from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
@@ -132,11 +133,12 @@ class RunData(L.LightningDataModule):
         """The points of some parts of the split."""
         return self.points.select(self.split.rows(*parts))
 
-    def _taken(self) -> PointSet:
-        """The points as batches take them: their targets and weights may change between steps."""
-        if self.targets is None:
-            return self.points
-        return replace(self.points, log10_ne_m3=self.targets, weight=self.weights)
+    def fitted(self) -> PointSet:
+        """The points as they are fitted: with `targets` and `weights` of their own, and by `night_low_weight`."""
+        points = self.points
+        if self.targets is not None:
+            points = replace(points, log10_ne_m3=self.targets, weight=self.weights)
+        return believed(points, self.iri, self.config.night_low_weight)
 
     def train_dataloader(self) -> DataLoader:
         rows, c, t = self.split.rows(TRAIN), self.config, self.trainer
@@ -153,7 +155,7 @@ class RunData(L.LightningDataModule):
             hours = self.points.coords[rows, 3]
             self._collocate = collocator(c, self.processor, self.iri, hours, self.last_hour)
         dataset = BatchDataset(
-            self._taken(),
+            self.fitted(),
             self.processor,
             rows=rows,
             longitude_jitter_deg=c.longitude_jitter_deg,
@@ -168,7 +170,7 @@ class RunData(L.LightningDataModule):
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
-        return self._in_order(self._taken(), self.split.rows(DEVELOPMENT))
+        return self._in_order(self.fitted(), self.split.rows(DEVELOPMENT))
 
     def evaluation_loader(self, points: PointSet) -> DataLoader:
         """Batches of points, a day at a time, in order; its sampler tells which points each holds."""

@@ -1,5 +1,6 @@
 """netCDF files of unknown make: looked through before anything of them is read into memory."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,19 +17,22 @@ LARGEST_FILE_MB, MOST_VARIABLES, LARGEST_ITEM_BYTES = 512, 1000, 1024
 
 
 @contextmanager
-def open_netcdf(path, wanted: str, most_values: int = MOST_VALUES, **options) -> Iterator[xr.Dataset]:
+def open_netcdf(
+    path, wanted: str, most_values: int = MOST_VALUES, *, content: bytes | None = None, **options
+) -> Iterator[xr.Dataset]:
     """Open netCDF-3 or netCDF-4, told apart by content; what goes wrong within the block is InputError, too.
 
-    Refused: what is no regular file, more than `most_values` (a file may claim any number and hold none), links to
-    other files, virtual and external data.
+    `content` is that of a member of an archive, which `path` names. Refused: what is no regular file, more than
+    `most_values` (a file may claim any number and hold none), links to other files, virtual and external data.
     """
-    path = regular_file(path, wanted, LARGEST_FILE_MB)
+    if content is None:
+        path = regular_file(path, wanted, LARGEST_FILE_MB)
     with refusing_damage(f"{path}: cannot be read as netCDF, perhaps cut short ({{}}); fetch it again."):
-        with path.open("rb") as file:
+        with path.open("rb") if content is None else io.BytesIO(content) as file:
             engine = "scipy" if file.read(3) == b"CDF" else "h5netcdf"
         if engine == "h5netcdf":
-            _look_through(path, most_values)
-        with xr.open_dataset(path, engine=engine, **options) as ds:
+            _look_through(path if content is None else io.BytesIO(content), most_values)
+        with xr.open_dataset(path if content is None else io.BytesIO(content), engine=engine, **options) as ds:
             check_sizes({name: variable.shape for name, variable in ds.variables.items()}, most_values)
             yield ds
 
@@ -41,7 +45,7 @@ def numbers(values) -> np.ndarray:
     return values.astype(np.float64)
 
 
-def _look_through(path: Path, most_values: int) -> None:
+def _look_through(path: Path | io.BytesIO, most_values: int) -> None:
     with h5py.File(path, "r") as file:
         if len(file) > MOST_VARIABLES:
             raise ValueError(f"{len(file)} variables, accepted are up to {MOST_VARIABLES}")

@@ -4,16 +4,18 @@ import glob
 import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from tqdm import tqdm
 
 from rstmrf.errors import InputError
 from rstmrf.files import given_path, regular_file
 from rstmrf.readers import plausible
+from rstmrf.readers.archives import ARCHIVE_ENDINGS, MEMBER_ENDINGS, archive_members, is_archive
 from rstmrf.readers.occultations import Profile, ne_factor, read_netcdf_profile, read_text_profile
 from rstmrf.readers.point_store import is_point_store, read_point_store
 from rstmrf.readers.point_tables import COLUMN_TYPES, OPTIONAL_TYPES, Limits, PointTable, read_npy, write_npy
@@ -22,8 +24,8 @@ __all__ = ["Limits", "describe_quality", "quality_control", "read_observations",
 
 TEXT_SUFFIXES = (".txt", ".dat", ".csv")
 #: CDAAC's own names end in _nc, without a point
-ENDINGS = (".npy", *TEXT_SUFFIXES, ".nc", "_nc", ".nc4", ".cdf", ".h5", ".hdf5")
-ACCEPTED = ".npy [N, 5], ionPrf or GNOS netCDF, or text profiles YYYYMMDD_HHMM.txt"
+ENDINGS = (".npy", *TEXT_SUFFIXES, *MEMBER_ENDINGS, *ARCHIVE_ENDINGS)
+ACCEPTED = ".npy [N, 5], ionPrf or GNOS netCDF or a tar of them, or text profiles YYYYMMDD_HHMM.txt"
 REASONS_IN_WARNING = 3
 
 QC_LABELS = {
@@ -60,15 +62,18 @@ def read_observations(
     alt_range_km: tuple[float, float] = (80.0, 1000.0),
     min_points: int = 10,
     peak_ne_m3: tuple[float, float] = (1e8, 1e14),
+    progress: bool = False,
 ) -> xr.Dataset:
     """Read electron density observations into one Dataset with dimension `point`.
 
     `path` is a file, a folder (searched through its subfolders), a glob pattern, or a list of these. Accepted are
-    `.npy [N, 5]`, CDAAC ionPrf and FY-3 GNOS netCDF, and text profiles; the content decides, not the name alone. A
+    `.npy [N, 5]`, CDAAC ionPrf and FY-3 GNOS netCDF, and text profiles; the content decides, not the name alone. The
+    netCDF members of an archive (.tar, .tar.gz, .tar.xz) are read as it stands, one after another in memory. A
     folder `.zarr` is read by `point_store.read_point_store` as it is, without quality control.
     `start` is the date from which column 4 of `.npy` counts hours; the other forms carry their time. `ne_unit`
     ('el/cm3', 'm-3') takes precedence over a file's own density unit; a netCDF file without either is refused.
-    `alt_range_km` [km], `min_points` and `peak_ne_m3` [m⁻³] are the limits of `quality_control`.
+    `alt_range_km` [km], `min_points` and `peak_ne_m3` [m⁻³] are the limits of `quality_control`. `progress` shows a
+    bar that counts files and members of archives.
 
     Returns coordinates lat [deg north], lon [deg east, -180 to 180), alt_km [km], time, profile (0, 1, …), variables
     log10_ne_m3 and, if a file has them, sigma_log10_ne, azimuth_deg [deg east of north] and slant_tecu [TECU] of the
@@ -81,14 +86,11 @@ def read_observations(
         return read_point_store(path)
     limits = Limits(tuple(alt_range_km), min_points, tuple(peak_ne_m3))
     shift = float(np.log10(ne_factor(ne_unit))) if ne_unit else 0.0
-    files = list_files(path)
-    tables, rejected, counts = [], [], Counter(dict.fromkeys(QC_LABELS, 0))
-    for file in files:
+    tables, rejected, counts, n_files = [], [], Counter(dict.fromkeys(QC_LABELS, 0)), 0
+    for file, content in tqdm(_sources(path), unit=" profiles", disable=not progress):
+        n_files += 1
         try:
-            form = _form(file)
-            table = (
-                read_npy(file, start, shift, limits) if form is None else quality_control(form(file, ne_unit), limits)
-            )
+            table = _table(file, content, start, ne_unit, shift, limits)
         except InputError as error:
             counts.update(qc_profiles_read=1, qc_profiles_rejected=1)
             rejected.append({"file": str(file), "reason": str(error)})
@@ -97,8 +99,26 @@ def read_observations(
         rejected += table.rejected
         if len(table.columns["lat"]):
             tables.append(table)
-    _report(rejected, len(files), usable=bool(tables))
+    _report(rejected, n_files, usable=bool(tables))
     return _dataset(tables, path, counts, rejected)
+
+
+def _sources(path) -> Iterator[tuple[Path, bytes | InputError | None]]:
+    """Each file, and in its place the members of one that is an archive, with their content."""
+    for file in list_files(path):
+        if is_archive(file):
+            yield from archive_members(file)
+        else:
+            yield file, None
+
+
+def _table(file: Path, content, start, ne_unit, shift, limits) -> PointTable:
+    if isinstance(content, InputError):
+        raise content
+    if content is not None:
+        return quality_control(read_netcdf_profile(file, ne_unit, content), limits)
+    form = _form(file)
+    return read_npy(file, start, shift, limits) if form is None else quality_control(form(file, ne_unit), limits)
 
 
 def quality_control(profile: Profile, limits: Limits | None = None) -> PointTable:
@@ -196,7 +216,7 @@ def _form(file: Path) -> Callable[[Path, str | None], Profile] | None:
         return read_netcdf_profile
     if file.suffix.lower() in TEXT_SUFFIXES:
         return read_text_profile
-    if head.startswith((b"\x1f\x8b", b"PK", b"BZh")) or file.suffix.lower() == ".tar":
+    if head.startswith((b"\x1f\x8b", b"\xfd7zXZ", b"PK", b"BZh")):
         raise InputError(f"{file}: is a compressed or packed file; unpack it first.")
     raise InputError(f"{file}: begins with {head!r}, which is no known form; accepted are {ACCEPTED}.")
 

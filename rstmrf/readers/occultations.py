@@ -92,8 +92,10 @@ def read_text_profile(path: Path, ne_unit: str | None = None) -> Profile:
     return _profile(path, "text", time, lat, lon, alt_km, ne * ne_factor(ne_unit or "m-3"))
 
 
-def read_netcdf_profile(path: Path, ne_unit: str | None = None) -> Profile:
+def read_netcdf_profile(path: Path, ne_unit: str | None = None, content: bytes | None = None) -> Profile:
     """Read one CDAAC ionPrf or FY-3 GNOS file, netCDF-3 or netCDF-4; names are matched without regard to case.
+
+    `content` is what the file holds, where it is in memory already, as a member of an archive; `path` then names it.
 
     The density's unit is `ne_unit` if given, else its `units` attribute. The epoch comes from the global attributes
     (year, month, day or doy, hour, minute, second), else `edmaxtime`, else the file's name: it is the time of the
@@ -103,7 +105,7 @@ def read_netcdf_profile(path: Path, ne_unit: str | None = None) -> Profile:
 
     Raises InputError if the file is not readable, or lacks density, unit, altitude, position or epoch.
     """
-    variables, attrs = _load_netcdf(path)
+    variables, attrs = _load_netcdf(path, content)
     dens = _variable(variables, NE_NAMES, path, "electron density")
     alt = _variable(variables, ALT_NAMES, path, "altitude")
     ne_m3 = _values(dens, path) * _netcdf_ne_factor(dens, path, ne_unit)
@@ -153,15 +155,16 @@ def _text_rows(path: Path) -> list[list[float]]:
     return rows
 
 
-def _load_netcdf(path: Path) -> tuple[Mapping[str, xr.Variable], dict]:
+def _load_netcdf(path: Path, content: bytes | None = None) -> tuple[Mapping[str, xr.Variable], dict]:
     """Variables and global attributes, all in memory, by lower-case names."""
     wanted = "ionPrf or GNOS netCDF"
-    if not read_start(path, wanted).startswith(b"CDF"):
-        with open_netcdf(path, wanted, MOST_VALUES, decode_times=False) as ds:
-            found = {name: variable.load() for name, variable in ds.variables.items()}, ds.attrs
-    else:
+    start = read_start(path, wanted) if content is None else content[:8]
+    if start.startswith(b"CDF"):
         with refusing_damage(f"{path}: cannot be read as netCDF, perhaps cut short ({{}}); fetch it again."):
-            found = _load_netcdf3(read_bytes(path, wanted, LARGEST_NETCDF3_MB))
+            found = _load_netcdf3(read_bytes(path, wanted, LARGEST_NETCDF3_MB) if content is None else content)
+    else:
+        with open_netcdf(path, wanted, MOST_VALUES, content=content, decode_times=False) as ds:
+            found = {name: variable.load() for name, variable in ds.variables.items()}, ds.attrs
     variables, attrs = ({str(name).lower(): value for name, value in part.items()} for part in found)
     return variables, attrs
 
