@@ -158,8 +158,8 @@ class RunConfig(BaseModel):
         description="first: the ConvLSTM learns from the maps before the density does, and its directions are "
         "tabulated; joint: both in every step, as the document form always has it",
     )
-    head_epochs: int = Field(40, ge=1, description="passes over the hours of the maps, at most, of the ConvLSTM alone")
-    head_learning_rate: float = Field(4e-3, gt=0, description="peak rate of AdamW for the ConvLSTM alone")
+    head_epochs: int = Field(20, ge=1, description="passes over the hours of the maps, at most, of the ConvLSTM alone")
+    head_learning_rate: float = Field(1e-2, gt=0, description="peak rate of AdamW for the ConvLSTM alone")
     direction_by_strength: bool = Field(False, description="S13 weighs points by the strength of TEC's gradient, too")
     direction_hinge: float = Field(1.0, gt=0, le=1, description="cosines above it cost nothing; 1: all cost (metric)")
     direction_peak_km: float = Field(350.0, gt=0, description="km; where the direction weighs most")

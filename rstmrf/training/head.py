@@ -27,7 +27,7 @@ from rstmrf.training.run_folder import CHECKPOINTS, checkpoint_to_go_on_from, id
 from rstmrf.training.schedule import warm_up_and_cosine
 from rstmrf.training.trainer import keep_best, keep_last, make_trainer, quiet
 
-WINDOWS_A_STEP, BLOCK_HOURS, HELD_OUT_SHARE, PATIENCE = 8, 3, 1 / 8, 6
+WINDOWS_A_STEP, BLOCK_HOURS, HELD_OUT_SHARE, PATIENCE = 4, 3, 1 / 8, 6
 FINISHED = "directions.safetensors"
 
 
