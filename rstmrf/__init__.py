@@ -11,14 +11,18 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOMES` says the same 
     from rstmrf.config import RunConfig as RunConfig
     from rstmrf.data.run_data import RunData as RunData
     from rstmrf.errors import InputError as InputError
+    from rstmrf.inventory import check as check
     from rstmrf.model.weights import load_model as load_model
     from rstmrf.model.weights import save_model as save_model
     from rstmrf.parameters import read_parameters as read_parameters
     from rstmrf.predict import Predictor as Predictor
+    from rstmrf.predict import load as load
     from rstmrf.readers.indices import read_indices as read_indices
     from rstmrf.readers.inputs import load_inputs as load_inputs
     from rstmrf.readers.observations import read_observations as read_observations
     from rstmrf.readers.tec import load_tec as load_tec
+    from rstmrf.runs import finish_run as finish_run
+    from rstmrf.runs import run_training as run_training
     from rstmrf.training.loop import train as train
 
     __version__: str
@@ -36,13 +40,9 @@ _HOMES = {
     "train": "training.loop",
     "Predictor": "predict",
     "check": "inventory",
-    "fetch_tec": "archives",
-    "fetch_indices": "archives",
-    "fetch_cosmic2": "archives",
     "run_training": "runs",
     "finish_run": "runs",
     "load": "predict",
-    "save_run": "data.saved_run",
     "save_model": "model.weights",
     "load_model": "model.weights",
 }

@@ -47,13 +47,12 @@ class Ensemble(Models):
         """Train a model for each seed on the same split, recalibrated together; options as in `train`."""
         folder, seeds = Path(run_dir), list(seeds)
         models = [train(data.with_seed(seed), folder / f"seed-{seed}", **options) for seed in seeds]
-        return cls(models).recalibrated(data).saved(run_dir, data, seeds)
+        return cls(models).recalibrated(data).saved(run_dir, data, [f"seed-{seed}" for seed in seeds])
 
-    def saved(self, run_dir, data: RunData, seeds) -> "Ensemble":
+    def saved(self, run_dir, data: RunData, members: list[str]) -> "Ensemble":
         """Write each model into its folder within `run_dir`, and what joins them beside, for `rstmrf.load`."""
-        members = [f"seed-{seed}" for seed in seeds]
-        for model, name, seed in zip(self.models, members, seeds, strict=True):
-            save_run(Path(run_dir) / name, model, data.with_seed(seed))
+        for model, name in zip(self.models, members, strict=True):
+            save_run(Path(run_dir) / name, model, data.with_seed(model.config.seed))
         save_ensemble(run_dir, members, self.scale)
         return self
 

@@ -104,14 +104,14 @@ def downsample(ds, factor: int) -> xr.Dataset:
     Maps that were thinned by this factor before stay as they are.
     Raises InputError: another grid, or a factor that does not divide 180.
     """
-    shape = (ds.sizes.get("lat"), ds.sizes.get("lon"))
-    if isinstance(factor, int) and factor > 1 and shape == (180 // factor + 1, 360 // factor + 1):
-        return ds
-    if shape != (GLOBAL_LAT.size, GLOBAL_LON.size):
-        raise InputError(f"maps of {shape[0]} x {shape[1]} nodes cannot be thinned; 181 x 361 is needed.")
     accepted = [n for n in range(1, 181) if 180 % n == 0]
     if isinstance(factor, bool) or not isinstance(factor, int | np.integer) or factor not in accepted:
         raise InputError(f"factor is {factor!r}; accepted are {', '.join(map(str, accepted))}.")
+    shape = (ds.sizes.get("lat"), ds.sizes.get("lon"))
+    if factor > 1 and shape == (180 // factor + 1, 360 // factor + 1):
+        return ds
+    if shape != (GLOBAL_LAT.size, GLOBAL_LON.size):
+        raise InputError(f"maps of {shape[0]} x {shape[1]} nodes cannot be thinned; 181 x 361 is needed.")
     return ds.isel(lat=slice(None, None, int(factor)), lon=slice(None, None, int(factor)))
 
 

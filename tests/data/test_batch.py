@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rstmrf.data.batch import BACKGROUND, Batch, Points, attach_background, prepare_points
+from rstmrf.data.batch import BACKGROUND, Batch, Points, Rays, attach_background, prepare_points
 from rstmrf.errors import InputError
 from rstmrf.readers import sample
 from rstmrf.units import EARTH_RADIUS_KM
@@ -46,10 +46,13 @@ def test_moving_a_batch_moves_every_member():
         "window_share": torch.ones(2),
         "point_weight": torch.ones(4),
     }
-    moved = replace(make_batch(others), **more).to("meta")
-    members = [getattr(moved, f.name) for f in fields(moved) if f.name != "collocation"]
-    members += [getattr(moved.collocation, f.name) for f in fields(Points)]
-    assert len(members) == 15 and all(x.device.type == "meta" for x in members)
+    known = torch.rand(4)
+    rays = Rays(torch.rand(6, 4), torch.zeros(6).long(), torch.rand(1, 2, 3), torch.zeros(4).long(), known, known)
+    moved = replace(make_batch(others), **more, rays=rays).to("meta")
+    parts = [moved, moved.collocation, moved.rays]
+    members = [getattr(part, f.name) for part in parts for f in fields(part)]
+    tensors = [x for x in members if isinstance(x, torch.Tensor)]
+    assert len(tensors) == len(members) - 2 == 21 and all(x.device.type == "meta" for x in tensors)
     assert make_batch().to("meta").collocation is None
 
 

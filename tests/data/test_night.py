@@ -55,5 +55,7 @@ def test_training_fits_what_is_believed_and_scores_what_was_observed(
     torch.testing.assert_close(data.fitted().log10_ne_m3[~dark], data.points.log10_ne_m3[~dark])
     assert (data.part(0, 1, 2, 3).log10_ne_m3[dark] != data.points.background[dark, 0]).any()
     batch = next(iter(data.val_dataloader()))
-    low = dark_and_low(PointSet(batch.coords, batch.target_ne, batch.background, batch.tec_indices, None), data.iri)
+    low = dark_and_low(
+        PointSet(batch.coords, batch.target_ne, batch.background, batch.tec_indices, data.points.start), data.iri
+    )
     torch.testing.assert_close(batch.target_ne[low], batch.background[low, 0])

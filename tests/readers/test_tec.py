@@ -328,4 +328,5 @@ def test_factors_that_are_refused(factor):
     with pytest.raises(InputError, match=r"factor is .*; accepted are 1, 2, 3"):
         downsample(grid, factor)
     with pytest.raises(InputError, match="maps of 91 x 181 nodes cannot be thinned; 181 x 361"):
-        downsample(downsample(grid, 2), 2)
+        downsample(downsample(grid, 2), 3)
+    assert downsample(downsample(grid, 2), 2).sizes == {"lat": 91, "lon": 181}  # thinned before: as it is
