@@ -61,3 +61,19 @@ def test_an_analysis_knows_the_maps_of_every_hour(five_days, tiny_config):
 def test_a_forecast_of_days_in_between_is_refused(tiny_config):
     with pytest.raises(InputError, match="a forecast holds out split='last-days'"):
         tiny_config.changed(mode="forecast", split="days")
+
+
+def test_the_background_of_a_forecast_knows_no_flux_to_come(five_days, tiny_config):
+    observations, tec, indices = five_days
+    config = tiny_config.changed(split="last-days", mode="forecast", gap_hours=3)
+    first = RunData(observations, tec, indices, config)
+    later = indices["time"].values > first.points.start + np.timedelta64(int(first.last_hour) + 1, "h")
+    changed = {name: xr.where(later, 200.0, indices[name]) for name in ("f107_sfu", "f107_81d_sfu")}
+    changed["f107_81d_trailing_sfu"] = xr.where(later, 150.0, indices["f107_81d_trailing_sfu"])
+    other = RunData(observations, tec, indices.assign(changed), config)
+    assert torch.equal(first.points.background, other.points.background)
+    assert torch.equal(first.processor.sw, other.processor.sw)
+    analysis = [
+        RunData(observations, tec, i, config.changed(mode="analysis")) for i in (indices, indices.assign(changed))
+    ]
+    assert not torch.equal(analysis[0].points.background, analysis[1].points.background)

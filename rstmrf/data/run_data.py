@@ -82,7 +82,8 @@ class RunData(L.LightningDataModule):
         )
         forecast = config.mode == "forecast"
         self.last_hour = float(hours[self.split.rows(TRAIN, DEVELOPMENT)].max()) if forecast else None
-        drivers = ionosphere_drivers(indices, days)
+        known = None if self.last_hour is None else days[0] + np.timedelta64(round(self.last_hour * 3600), "s")
+        drivers = ionosphere_drivers(indices, days, known_until=known)
         self.iri = IriBackground(days[0], drivers["ig12"], drivers["f107_81d_sfu"])
         self.points = prepare_points(observations, self.iri, self.used)
         self.indices, self.duration_hours = indices, 24.0 * len(days)

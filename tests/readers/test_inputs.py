@@ -5,10 +5,16 @@ import pytest
 import torch
 
 from rstmrf.config import RunConfig
+from rstmrf.data.run_data import RunData
+from rstmrf.data.saved_run import save_run
 from rstmrf.errors import InputError
+from rstmrf.model.whole import RSTMRF
+from rstmrf.predict import Predictor, load
 from rstmrf.readers.inputs import load_inputs
 from rstmrf.readers.observations import read_observations
 from rstmrf.readers.point_tables import write_npy
+from rstmrf.training.loop import train
+from rstmrf.training.losses import loss_terms
 
 START = "2019-04-25"
 
@@ -134,7 +140,6 @@ def test_units_of_own_observations_are_not_guessed(own_files, tmp_path, thin_obs
 @pytest.mark.parametrize(
     ("paths", "sentence"),
     [
-        ({"obs_path": "a.npy"}, "tec_path is empty; give observations and TEC maps together"),
         ({"tec_path": "a.nc"}, "obs_path is empty"),
         ({"drivers_path": "a.csv"}, "without obs_path and tec_path"),
         ({"start": START}, "without obs_path and tec_path"),
@@ -149,3 +154,24 @@ def test_files_that_are_not_there_are_named(own_files):
     for name in own_files:
         with pytest.raises(InputError, match="nowhere"):
             load_inputs(RunConfig(), **{**own_files, name: "nowhere/none.npy"}, start=START)
+
+
+def test_observations_alone_make_a_run_without_a_direction_loss(own_files, tiny_config, tmp_path):
+    """Nothing is known of TEC, so nothing is asked of directions; the run says so, trains, predicts and is kept."""
+    paths = {name: path for name, path in own_files.items() if name != "tec_path"}
+    inputs = load_inputs(tiny_config, **paths, start=START)
+    assert inputs.tec is None
+    with pytest.warns(UserWarning, match="there is no direction loss"):
+        data = RunData(*inputs, tiny_config)
+    assert data.processor.tec is None and data.config.w_tec_direction == 0
+    batch = next(iter(data.train_dataloader()))
+    assert batch.target_tec_map is None and list(loss_terms(batch, RSTMRF(data.config, 48.0), data.config)) == [
+        "data",
+        "chapman",
+    ]
+    model = train(data, tmp_path / "run")
+    save_run(tmp_path / "run", model, data)
+    again = load(tmp_path / "run")
+    points = data.points.select(torch.arange(0, len(data.points), 50))
+    expected = Predictor(model, data.iri, data.processor).residual(points)
+    assert torch.allclose(again.residual(points), expected, atol=1e-6)
