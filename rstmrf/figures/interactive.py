@@ -1,6 +1,6 @@
-"""A globe and a slice to turn and step through in a browser, in one HTML file that needs no network.
+"""A page to turn and slice a grid of densities: a globe at any of its altitudes, and sections along meridians.
 
-It is drawn by plotly: `pip install rstmrf[interactive]`.
+The page holds plotly's script itself, so it opens without a network; plotly comes with the extra `show`.
 """
 
 from pathlib import Path
@@ -8,146 +8,100 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-#: title with unit, and colours, by variable
-SHOWN = {
-    "fo_f2_mhz": ("foF2 (MHz)", "Viridis"),
-    "hm_f2_km": ("hmF2 (km)", "Cividis"),
-    "vtec_tecu": ("vertical TEC (TECU)", "Viridis"),
-    "muf3000_f2_mhz": ("MUF(3000)F2 (MHz)", "Viridis"),
-    "ne_m3": ("log₁₀ Ne (m⁻³)", "Viridis"),
-}
-_COAST = Path(__file__).parent / "natural_earth"
-_VIEW = {"showbackground": False, "showgrid": False, "showticklabels": False, "zeroline": False, "title": ""}
+from rstmrf.errors import InputError
+from rstmrf.figures.products import at_time
+
+COASTS = Path(__file__).parent / "natural_earth" / "shapefiles" / "natural_earth" / "physical" / "ne_110m_coastline.shp"
+#: nodes of the globe, at most: more are not seen, and every altitude is part of the page
+MOST_LAT, MOST_LON, MOST_SECTIONS = 91, 181, 24
 
 
-def show(ds: xr.Dataset, path, *, alt_km: float = 300.0, lon_deg: float = 0.0, plotlyjs: bool | str = True) -> Path:
-    """Write a page with a globe of each map of a grid, and a slice of density along a meridian, through its times.
-
-    Args:
-        ds: grid of `Predictor`, (time, alt_km, lat, lon) and (time, lat, lon), loaded or lazy.
-        path: of the HTML file.
-        alt_km: level of density on the globe; lon_deg: meridian of the slice; the nearest ones are taken.
-        plotlyjs: True: within the file (4.5 MB), which then needs nothing else; or where the page finds it.
+def write_page(ds: xr.Dataset, path, *, time=None, alt_km: float = 350.0) -> Path:
+    """Write a page of a grid at one time (the first): log10 Ne on a globe by altitude, and in sections by longitude.
 
     Raises:
-        ValueError: the Dataset holds no map that can be shown. ImportError: plotly is not installed.
+        InputError: plotly is not installed, no grid, or a time that it has not.
     """
+    path = Path(path)
+    if "alt_km" not in ds["ne_m3"].dims:
+        raise InputError(f"{path}: a track has no globe to turn; give a name that ends in .png for its picture")
+    figure = _figure(at_time(ds, time), alt_km)
+    figure.write_html(path, include_plotlyjs=True, config={"displaylogo": False})
+    return path
+
+
+def _figure(at: xr.Dataset, alt_km: float):
     try:
         import plotly.graph_objects as go
         from plotly.subplots import make_subplots
     except ImportError:
-        raise ImportError("the interactive view needs plotly: pip install 'rstmrf[interactive]'") from None
-    names = [name for name in SHOWN if name in ds]
-    if not names or not {"time", "lat", "lon"} <= set(ds.dims):
-        raise ValueError(f"there is no map to show: a grid (time, lat, lon) with one of {list(SHOWN)} is needed")
-    globes, slices, place = _globes(ds, names, alt_km), _slice(ds, lon_deg), _sphere(ds)
-    titles = [_time(moment) for moment in ds["time"].values]
-    kinds = [[{"type": "scene"}, {"type": "xy"}]] if slices else [[{"type": "scene"}]]
-    figure = make_subplots(rows=1, cols=len(kinds[0]), specs=kinds, column_widths=[0.6, 0.4] if slices else None)
-    for number, name in enumerate(names):
-        title, colours = SHOWN[name]
-        low, high = (float(np.nanquantile(globes[name], q)) for q in (0.01, 0.99))
-        bar = {"title": {"text": title, "side": "right"}, "x": 0.52 if slices else 1.0, "len": 0.75}
-        surface = go.Surface(
-            **place, surfacecolor=globes[name][0], colorscale=colours, cmin=low, cmax=high, colorbar=bar,
-            visible=number == 0, lighting={"ambient": 1.0, "diffuse": 0.0, "specular": 0.0}, name=title,
-        )  # fmt: skip
-        figure.add_trace(surface, 1, 1)
-    figure.add_trace(
-        go.Scatter3d(**_coast(), mode="lines", line={"color": "white", "width": 2}, hoverinfo="skip"), 1, 1
-    )
-    if slices:
-        figure.add_trace(go.Heatmap(z=slices["z"][0], **slices["axes"], **slices["style"]), 1, 2)
-        figure.update_xaxes(title_text="latitude (degrees)", row=1, col=2)
-        figure.update_yaxes(title_text="altitude (km)", row=1, col=2)
-    changing = [*range(len(names)), *([len(names) + 1] if slices else [])]
-    figure.frames = [
-        go.Frame(
-            name=title,
-            data=[
-                *(go.Surface(surfacecolor=globes[name][i]) for name in names),
-                *([go.Heatmap(z=slices["z"][i])] if slices else []),
-            ],
-            traces=changing,
-        )
-        for i, title in enumerate(titles)
+        raise InputError("a page needs plotly: pip install 'rstmrf[show]', or give a name that ends in .png") from None
+    thin = {dim: slice(None, None, -(-at.sizes[dim] // most)) for dim, most in (("lat", MOST_LAT), ("lon", MOST_LON))}
+    log10_ne = np.log10(at["ne_m3"].transpose("alt_km", "lat", "lon").isel(thin)).astype(float).round(2)
+    log10_ne = _closed(log10_ne)
+    levels, lat, lon = (log10_ne[dim].values for dim in ("alt_km", "lat", "lon"))
+    first = int(np.abs(levels - alt_km).argmin())
+    sections = np.unique(np.linspace(0, len(lon) - 1, MOST_SECTIONS).round().astype(int))
+    figure = make_subplots(
+        1, 2, specs=[[{"type": "scene"}, {"type": "xy"}]], column_widths=[0.55, 0.45],
+        subplot_titles=["electron density on the globe", "section along a meridian"],
+    )  # fmt: skip
+    colours = {"cmin": float(log10_ne.min()), "cmax": float(log10_ne.max()), "colorscale": "Viridis"}
+    bar = {"title": "log10 Ne<br>(m⁻³)", "x": 0.5, "len": 0.7}
+    x, y, z = _sphere(*np.meshgrid(lat, lon, indexing="ij"))
+    unlit = {"ambient": 1, "diffuse": 0}
+    globe = go.Surface(x=x, y=y, z=z, surfacecolor=log10_ne.values[first], colorbar=bar, lighting=unlit, **colours)
+    figure.add_trace(globe, 1, 1)
+    x, y, z = _sphere(*_coasts(), radius=1.004)
+    line = {"color": "white", "width": 2}
+    figure.add_trace(go.Scatter3d(x=x, y=y, z=z, mode="lines", line=line, hoverinfo="skip", showlegend=False), 1, 1)
+    scale = {"zmin": colours["cmin"], "zmax": colours["cmax"], "colorscale": "Viridis", "showscale": False}
+    figure.add_trace(go.Heatmap(x=lat, y=levels, z=log10_ne.values[:, :, sections[0]], **scale), 1, 2)
+    altitudes = [
+        _step(f"{level:g} km", {"surfacecolor": [values]}, 0)
+        for level, values in zip(levels, log10_ne.values, strict=True)
     ]
+    meridian = [_step(f"{lon[i]:g}°", {"z": [log10_ne.values[:, :, i]]}, 2) for i in sections]
     figure.update_layout(
-        scene={axis: _VIEW for axis in ("xaxis", "yaxis", "zaxis")} | {"aspectmode": "data"},
-        sliders=[_slider(titles)],
-        updatemenus=[_menu(names, 1 + bool(slices))],
-        margin={"l": 10, "r": 10, "t": 60, "b": 10},
-        showlegend=False,
+        title=f"R-STMRF, {str(at['time'].values)[:16]} UT",
+        sliders=[
+            {"steps": altitudes, "active": first, "len": 0.45, "x": 0.0, "currentvalue": {"prefix": "altitude "}},
+            {"steps": meridian, "active": 0, "len": 0.4, "x": 0.6, "currentvalue": {"prefix": "longitude "}},
+        ],
+        scene={axis: {"visible": False} for axis in ("xaxis", "yaxis", "zaxis")} | {"aspectmode": "data"},
+        height=640,
     )
-    if slices:
-        figure.add_annotation(
-            text=slices["title"], x=0.84, y=1.06, xref="paper", yref="paper", showarrow=False, font={"size": 14}
-        )
-    path = Path(path)
-    path.write_text(figure.to_html(include_plotlyjs=plotlyjs, full_html=True), encoding="utf-8")
-    return path
+    figure.update_xaxes(title="latitude (degrees)", row=1, col=2)
+    figure.update_yaxes(title="altitude (km)", row=1, col=2)
+    return figure
 
 
-def _globes(ds, names, alt_km):
-    """Maps `[T, Y, X]` by name, the first meridian over again at the end; of density its logarithm at one level."""
-    maps = {}
-    for name in names:
-        values = ds[name]
-        if "alt_km" in values.dims:
-            values = np.log10(values.sel(alt_km=alt_km, method="nearest"))
-        values = values.transpose("time", "lat", "lon").values.astype(np.float32)
-        maps[name] = np.concatenate([values, values[..., :1]], axis=-1)
-    return maps
+def _step(label, change, trace):
+    return {"label": label, "method": "restyle", "args": [change, [trace]]}
 
 
-def _slice(ds, lon_deg):
-    if "ne_m3" not in ds or ds.sizes.get("alt_km", 0) < 2:
-        return None
-    apart = np.abs((ds["lon"].values - lon_deg + 180) % 360 - 180)
-    here = ds["ne_m3"].isel(lon=int(apart.argmin()))
-    z = np.log10(here.transpose("time", "alt_km", "lat").values.astype(np.float32))
-    bar = {"title": {"text": "log₁₀ Ne (m⁻³)", "side": "right"}, "len": 0.75}
-    style = {"colorscale": "Viridis", "zmin": float(np.nanmin(z)), "zmax": float(np.nanmax(z)), "colorbar": bar}
-    title = f"along {float(here['lon']):g}° longitude"
-    return {"z": z, "axes": {"x": ds["lat"].values, "y": ds["alt_km"].values}, "style": style, "title": title}
+def _closed(values: xr.DataArray) -> xr.DataArray:
+    """With the first meridian again at the end, where the longitudes go round the globe."""
+    lon = values["lon"].values
+    if len(lon) < 2 or not np.isclose(lon[-1] + (lon[1] - lon[0]) - lon[0], 360.0):
+        return values
+    again = values.isel(lon=[0]).assign_coords(lon=[lon[0] + 360.0])
+    return xr.concat([values, again], "lon")
 
 
-def _sphere(ds):
-    lat, lon = (np.deg2rad(ds[name].values.astype(float)) for name in ("lat", "lon"))
-    return _on_sphere(lat[:, None], np.append(lon, lon[0])[None, :], 1.0)
+def _sphere(lat, lon, radius=1.0):
+    lat, lon = np.deg2rad(lat), np.deg2rad(lon)
+    place = np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)
+    return tuple((radius * x).astype(np.float32) for x in place)
 
 
-def _coast():
-    """Coasts as one line on the globe, broken between its parts."""
+def _coasts():
+    """Latitudes and longitudes of all coasts in one line, broken by NaN."""
     from cartopy.io.shapereader import Reader
 
-    lines = []
-    for shape in Reader(next(_COAST.rglob("*coastline*.shp"))).geometries():
+    parts = []
+    for shape in Reader(COASTS).geometries():
         for line in getattr(shape, "geoms", [shape]):
-            lines += [np.asarray(line.coords), np.full((1, 2), np.nan)]
-    lon, lat = np.deg2rad(np.concatenate(lines)).T
-    return _on_sphere(lat, lon, 1.003)
-
-
-def _on_sphere(lat, lon, radius):
-    x, y = np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon)
-    return {"x": radius * x, "y": radius * y, "z": radius * np.sin(lat) * np.ones_like(x)}
-
-
-def _slider(titles):
-    now = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
-    steps = [{"label": title, "method": "animate", "args": [[title], now]} for title in titles]
-    return {"steps": steps, "currentvalue": {"prefix": ""}, "pad": {"t": 20}}
-
-
-def _menu(names, others):
-    """What the globe shows; coasts and slice always stay."""
-    buttons = []
-    for name in names:
-        visible = [one == name for one in names] + [True] * others
-        buttons.append({"label": SHOWN[name][0], "method": "update", "args": [{"visible": visible}]})
-    return {"buttons": buttons, "x": 0.0, "y": 1.12, "xanchor": "left", "yanchor": "top"}
-
-
-def _time(moment):
-    return np.datetime_as_string(moment, "m").replace("T", " ") + " UT"
+            parts += [np.array(line.coords)[:, :2], np.full((1, 2), np.nan)]
+    lon, lat = np.concatenate(parts).T
+    return lat, lon

@@ -1,123 +1,87 @@
-"""Figures of products, one call each: maps, a section along a meridian, a profile with its interval.
+"""A look at what a run predicted: a grid at one time and altitude, or a track."""
 
-They take the Datasets of `rstmrf.Predictor`, or any with the same names.
-"""
+from pathlib import Path
 
-import cartopy.crs as ccrs
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from cmcrameri import cm
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from rstmrf.errors import InputError
 from rstmrf.figures.plots import IRI, MODEL, world_axes
 
-#: title, unit, colours and whether the scale is logarithmic, by variable
-STYLES = {
-    "fo_f2_mhz": ("foF2", "MHz", cm.batlow, False),
-    "nm_f2_m3": ("NmF2", "m$^{-3}$", cm.batlow, True),
-    "hm_f2_km": ("hmF2", "km", cm.lapaz, False),
-    "muf3000_f2_mhz": ("MUF(3000)F2", "MHz", cm.batlow, False),
-    "vtec_tecu": ("vertical TEC", "TECU", cm.batlow, False),
-    "ne_m3": ("electron density", "m$^{-3}$", cm.batlow, True),
-    "ne_iri_m3": ("electron density of IRI", "m$^{-3}$", cm.batlow, True),
-    "log10_ne_m3": ("log$_{10}$ electron density", "m$^{-3}$", cm.batlow, False),
-    "residual_dex": ("residual of log$_{10}$ Ne", "dex", cm.vik, False),
-    "sigma_dex": ("σ of log$_{10}$ Ne", "dex", cm.lapaz, False),
-}
 
-
-def product_map(ds: xr.Dataset, name: str = "fo_f2_mhz") -> Figure:
-    """A variable of a grid over the globe, at one time and, where it has altitudes, at one of them.
+def open_product(path) -> xr.Dataset:
+    """A file of densities, netCDF or Zarr, of a grid or along a track.
 
     Raises:
-        ValueError: a variable that is not there, or that has more than latitude and longitude: `isel` or `sel` first.
+        InputError: it cannot be opened, or holds no density.
     """
-    values = _plane(ds, name, ("lat", "lon"))
-    title, unit, *_ = STYLES[name]
-    fig = plt.figure(figsize=(7.5, 3.9), layout="constrained")
-    at = f" at {float(values['alt_km']):.0f} km" if "alt_km" in values.coords else ""
-    ax = world_axes(fig, title=f"{title}{at}, {_time(values)}")
-    mesh = ax.pcolormesh(
-        *_periodic(values), shading="nearest", transform=ccrs.PlateCarree(), rasterized=True, **_colours(values, name)
+    path = Path(path)
+    try:
+        ds = xr.open_zarr(path, consolidated=False) if path.suffix == ".zarr" else xr.open_dataset(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: cannot be opened ({str(error).splitlines()[0]})") from None
+    if not {"ne_m3", "ne_iri_m3"} <= set(ds.variables):
+        raise InputError(f"{path}: holds {', '.join(ds.data_vars) or 'nothing'}; ne_m3 and ne_iri_m3 are needed")
+    return ds
+
+
+def product_figure(ds: xr.Dataset, *, time=None, alt_km: float = 350.0) -> Figure:
+    """Density and its logarithmic ratio to IRI: maps of a grid at one time (the first) and altitude, or along a track.
+
+    Raises:
+        InputError: a time that the grid has not.
+    """
+    if "alt_km" not in ds["ne_m3"].dims:
+        return _track(ds)
+    return _maps(at_time(ds, time).sel(alt_km=alt_km, method="nearest"))
+
+
+def at_time(ds: xr.Dataset, time=None) -> xr.Dataset:
+    """A grid at one of its times, the first where none is given.
+
+    Raises:
+        InputError: a time that the grid has not.
+    """
+    try:
+        return ds.isel(time=0) if time is None else ds.sel(time=np.datetime64(time))
+    except (KeyError, ValueError):
+        raise InputError(f"time {time} is not in the grid; it has {_span(ds)}") from None
+
+
+def _span(ds):
+    first, last = (str(ds["time"].values[i])[:16] for i in (0, -1))
+    return f"{first} to {last}, {ds.sizes['time']} times"
+
+
+def _maps(at):
+    import cartopy.crs as ccrs
+
+    fig = plt.figure(figsize=(7.5, 7.2), layout="constrained")
+    density, residual = np.log10(at["ne_m3"]), np.log10(at["ne_m3"] / at["ne_iri_m3"])
+    most = float(np.abs(residual).max()) or 1.0
+    place = f"{float(at['alt_km']):g} km, {str(at['time'].values)[:16]} UT"
+    shown = (
+        (density, f"electron density, {place}", "log$_{10}$ Ne (m$^{-3}$)", {"cmap": cm.batlow}),
+        (residual, "ratio to IRI", "log$_{10}$ Ne / Ne$_{IRI}$ (dex)", {"cmap": cm.vik, "vmin": -most, "vmax": most}),
     )
-    fig.colorbar(mesh, ax=ax, label=f"{title} ({unit})", shrink=0.8, extend="both")
-    return fig
-
-
-def meridian_section(ds: xr.Dataset, lon_deg: float, name: str = "ne_m3") -> Figure:
-    """A variable of a grid along the meridian nearest to `lon_deg`, by latitude and altitude, with hmF2.
-
-    Raises:
-        ValueError: as `product_map`.
-    """
-    apart = np.abs((ds["lon"] - lon_deg + 180) % 360 - 180)
-    here = ds.isel(lon=int(apart.argmin()))
-    values = _plane(here, name, ("alt_km", "lat")).sortby("lat")
-    title, unit, *_ = STYLES[name]
-    fig, ax = plt.subplots(figsize=(7.5, 3.7), layout="constrained")
-    mesh = ax.pcolormesh(values["lat"], values["alt_km"], values, shading="nearest", **_colours(values, name))
-    if "hm_f2_km" in here and here["hm_f2_km"].ndim == 1:
-        peak = here["hm_f2_km"].sortby("lat")
-        ax.plot(peak["lat"], peak, color="white", lw=1.6, label="hmF2")
-        ax.legend(frameon=False, labelcolor="white", loc="lower left")
-    ax.set(xlabel="latitude (degrees)", ylabel="altitude (km)")
-    ax.set_title(f"{title} along {float(here['lon']):g}° longitude, {_time(values)}", fontsize=10)
-    fig.colorbar(mesh, ax=ax, label=f"{title} ({unit})", extend="both")
-    return fig
-
-
-def product_profile(ds: xr.Dataset) -> Figure:
-    """One profile of `Predictor.profile`: density with its 90 % interval where σ was trained, IRI's, and the F2 peak.
-
-    Raises:
-        ValueError: more than one profile: `isel` first.
-    """
-    density = _plane(ds, "ne_m3", ("alt_km",))
-    fig, ax = plt.subplots(figsize=(4.8, 4.8), layout="constrained")
-    if "ne_low_m3" in ds:
-        ax.fill_betweenx(
-            ds["alt_km"], ds["ne_low_m3"], ds["ne_high_m3"], color=MODEL, alpha=0.18, lw=0, label="90 % interval"
+    for number, (values, title, label, style) in enumerate(shown, start=1):
+        ax = world_axes(fig, (2, 1, number), title)
+        colours = ax.pcolormesh(
+            values["lon"], values["lat"], values, shading="nearest", transform=ccrs.PlateCarree(), **style
         )
-    ax.plot(ds["ne_iri_m3"], ds["alt_km"], color=IRI, ls="--", label="IRI")
-    ax.plot(density, ds["alt_km"], color=MODEL, label="R-STMRF")
-    if "hm_f2_km" in ds and bool(ds["hm_f2_km"].notnull()):
-        words = f"foF2 {float(ds['fo_f2_mhz']):.1f} MHz,\nhmF2 {float(ds['hm_f2_km']):.0f} km"
-        ax.plot(ds["nm_f2_m3"], ds["hm_f2_km"], "o", color=MODEL, ms=6, mec="white", label=words)
-    ax.set(xscale="log", xlabel="electron density (m$^{-3}$)", ylabel="altitude (km)")
-    ax.set_title(f"{float(ds['lat']):.1f}° latitude, {float(ds['lon']):.1f}° longitude, {_time(ds)}", fontsize=10)
-    ax.legend(frameon=False, fontsize=9)
+        fig.colorbar(colours, ax=ax, label=label, shrink=0.8)
     return fig
 
 
-def _plane(ds, name, dims) -> xr.DataArray:
-    if name not in ds or name not in STYLES:
-        raise ValueError(f"{name!r} cannot be drawn; the Dataset holds {[n for n in ds if n in STYLES]}")
-    values = ds[name].squeeze(drop=False)
-    if set(values.dims) != set(dims):
-        raise ValueError(f"{name} has dimensions {values.dims}; {dims} are drawn: select one of the others first")
-    return values.transpose(*dims)
-
-
-def _periodic(values):
-    """Longitudes, latitudes and values, in ascending order from −180°, whatever the convention given."""
-    lon = (values["lon"].values + 180.0) % 360.0 - 180.0
-    order = np.unique(lon, return_index=True)[1]
-    values = values.isel(lon=order).sortby("lat")
-    return lon[order], values["lat"], values
-
-
-def _colours(values, name) -> dict:
-    colours, logarithmic = STYLES[name][2:]
-    low, high = (float(values.quantile(q)) for q in (0.01, 0.99))
-    if logarithmic:
-        return {"cmap": colours, "norm": LogNorm(max(low, high / 1e4), high)}
-    if name == "residual_dex":
-        low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
-    return {"cmap": colours, "vmin": low, "vmax": high}
-
-
-def _time(values) -> str:
-    moments = np.atleast_1d(values["time"].values)
-    return np.datetime_as_string(moments[0], "m").replace("T", " ") + " UT"
+def _track(ds):
+    fig, axes = plt.subplots(2, 1, figsize=(7.5, 5), layout="constrained", sharex=True)
+    for name, label, colour in (("ne_iri_m3", "IRI", IRI), ("ne_m3", "R-STMRF", MODEL)):
+        axes[0].semilogy(ds["time"], ds[name], ".", ms=3, color=colour, label=label)
+    axes[0].set(ylabel="electron density (m$^{-3}$)")
+    axes[0].legend(frameon=False)
+    axes[1].plot(ds["time"], ds["lat"], ".", ms=3, color="0.3")
+    axes[1].set(ylabel="latitude (degrees)", xlabel="time (UT)")
+    return fig

@@ -176,7 +176,7 @@ class Shipped:
 
     def __init__(self, field: DensityField):
         light = field
-        if not field.sees_tec:
+        if not field.sees_tec and field.processor.tec is not None:
             light = copy.copy(field)
             light.processor = copy.copy(field.processor)
             light.processor.tec = field.processor.tec[..., :1, :1].clone()

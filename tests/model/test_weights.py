@@ -26,7 +26,7 @@ def test_loaded_model_gives_the_same_densities(saved, tiny_config, tiny_data):
     loaded, config, _ = load_model(folder)
     batch = tiny_data.processor(tiny_data.points.select(torch.arange(0, 500, 7)))
     assert config == tiny_config and not loaded.training
-    for a, b in zip(model(batch), loaded(batch), strict=True):
+    for a, b in zip(model(batch)[:2], loaded(batch)[:2], strict=True):
         assert torch.equal(a, b)
 
 
