@@ -33,7 +33,7 @@ def recalibrate(model: RSTMRF, data: RunData) -> float:
     points = data.part(DEVELOPMENT)
     model_error = _error(Predictor(model, data.iri, data.processor).residual(points), points)
     factor = recalibration_factor(model_error, stated_sigma(model, data, points).numpy(), points.profile.numpy())
-    model.spread.scale.mul_(factor)
+    model.spread.scale.mul_(factor)  # pyright: ignore[reportOptionalMemberAccess]
     return factor
 
 
@@ -45,17 +45,15 @@ class Ensemble(Models):
     @classmethod
     def train(cls, data: RunData, run_dir, seeds, **options) -> "Ensemble":
         """Train a model for each seed on the same split, recalibrated together; options as in `train`."""
-        config, models = data.config, []
-        for seed in seeds:
-            data.config = config.changed(seed=seed)
-            models.append(train(data, Path(run_dir) / f"seed-{seed}", **options))
-        data.config = config
-        return cls(models).recalibrated(data).saved(run_dir, data, [f"seed-{seed}" for seed in seeds])
+        folder, seeds = Path(run_dir), list(seeds)
+        models = [train(data.with_seed(seed), folder / f"seed-{seed}", **options) for seed in seeds]
+        return cls(models).recalibrated(data).saved(run_dir, data, seeds)
 
-    def saved(self, run_dir, data: RunData, members: list[str]) -> "Ensemble":
+    def saved(self, run_dir, data: RunData, seeds) -> "Ensemble":
         """Write each model into its folder within `run_dir`, and what joins them beside, for `rstmrf.load`."""
-        for model, name in zip(self.models, members, strict=True):
-            save_run(Path(run_dir) / name, model, data)
+        members = [f"seed-{seed}" for seed in seeds]
+        for model, name, seed in zip(self.models, members, seeds, strict=True):
+            save_run(Path(run_dir) / name, model, data.with_seed(seed))
         save_ensemble(run_dir, members, self.scale)
         return self
 

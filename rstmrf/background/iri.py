@@ -108,7 +108,8 @@ class IriBackground:
         def at(day, lat, lon, hours):
             return self._layers_at(day, lat, lon, hours)[:2]
 
-        return tuple(self._at_places(at, 2, lat, lon, hours))
+        nm_f2_m3, hm_f2_km = self._at_places(at, 2, lat, lon, hours)
+        return nm_f2_m3, hm_f2_km
 
     def layers(self, lat, lon, hours) -> profile.Layers:
         """Peaks and thicknesses of the layers at places and times, each `[N]`: what `profile` asks for."""
@@ -191,11 +192,12 @@ class IriBackground:
 
     def _layers(self, maps_at_points, day, lat, lon, hours) -> profile.Layers:
         f107 = self._f107[day]
-        cos_zenith = self._cos_solar_zenith(lat, lon, hours)
+        cos_zenith = self.cos_solar_zenith(lat, lon, hours)
         fo_e = profile.critical_frequency_e(cos_zenith, lat, self._season[day], f107)
         return profile.layers(*maps_at_points.unbind(1), fo_e, cos_zenith, profile.r12_from_f107(f107))
 
-    def _cos_solar_zenith(self, lat, lon, hours):
+    def cos_solar_zenith(self, lat, lon, hours) -> Float[Tensor, " n"]:
+        """Cosine of the Sun's zenith angle at places [deg] and hours since start, tensors `[N]`."""
         # The Sun's place is linear within an hour to 1e-6; hours stay double, for a long set would lose minutes.
         sine, cosine, equation = torch.lerp(
             self._sun[hours.long()], self._sun[hours.long() + 1], (hours % 1.0).to(self.dtype)[:, None]
@@ -204,7 +206,7 @@ class IriBackground:
         lat = lat * profile.DEG
         return torch.sin(lat) * sine + torch.cos(lat) * cosine * torch.cos(hour_angle * profile.DEG)
 
-    def _interpolate(self, day, lat, lon, hours, derivatives=False):
+    def _interpolate(self, day, lat, lon, hours, derivatives=False) -> tuple[Tensor, ...]:
         """Maps at points `[N, 5]` (with ∂/∂lat, ∂/∂lon): a cubic B-spline of 4 times, rows and columns.
 
         A read brings four neighbouring columns, 20 numbers in a row of memory. Times and rows are summed while

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 import xarray as xr
 
 from rstmrf.background import IriBackground
 from rstmrf.config import RunConfig
-from rstmrf.data.windows import HOUR, SlidingWindowBatchProcessor
+from rstmrf.data.coverage import HOUR
+from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
 from rstmrf.model.weights import save_model
 from rstmrf.model.whole import RSTMRF
@@ -66,8 +66,8 @@ def sources_of(**inputs: xr.Dataset | None) -> dict[str, str]:
 
 def usable_hours(processor: SlidingWindowBatchProcessor, iri: IriBackground) -> np.ndarray:
     """Hours, datetime64[h], that have a whole window and lie on a day of the background."""
-    hours = processor.first_hour + torch.arange(len(processor.sw))
-    usable = hours[processor.usable(hours.double())].numpy() * np.timedelta64(1, "h") + processor.start
+    cover = processor.coverage
+    usable = cover.first + np.flatnonzero(cover.whole.numpy()) * HOUR
     first = np.datetime64(iri.start.isoformat(), "ns")
     return usable[(usable >= first) & (usable < first + iri.n_days * np.timedelta64(24, "h"))].astype("datetime64[h]")
 
@@ -104,40 +104,54 @@ def processor_of(config: RunConfig, start, tec, indices) -> SlidingWindowBatchPr
         tec_downsample_factor=config.tec_downsample_factor,
         lead_hours=config.lead_hours,
         driver_hours=config.driver_hours,
-        next_map=config.tec_input and config.lead_hours == 0,
+        tec_input=config.tec_input,
         missing_hours="mask",
     )
 
 
 def _write_inputs(path: Path, processor, iri) -> None:
     """Maps and indices of the hours that some whole window holds: the others serve no prediction."""
-    before = len(processor.sw) - len(processor.tec)
-    rows = np.flatnonzero(processor.usable(processor.first_hour + torch.arange(len(processor.tec)).double()).numpy())
-    back = rows[:, None] - np.arange(max(processor.seq_len + processor.lead_hours, 1))
-    maps = np.unique(np.append(back[back >= 0], np.minimum(rows + 1, len(processor.tec) - 1)))
-    drivers = np.unique((rows[:, None] - np.arange(processor.driver_hours)) + before)
-    first = processor.start + processor.first_hour * HOUR
+    cover = processor.coverage
+    rows = np.flatnonzero(cover.whole.numpy())
+    # The hours of maps begin no earlier than those of indices, so the first map's hour is among these, too; no whole
+    # window begins there that did not before.
+    first_map = max(0, rows[0] + 1 - processor.seq_len - processor.lead_hours) if processor.tec is not None else rows[0]
+    drivers = np.unique(np.append(rows[:, None] - np.arange(processor.driver_hours), first_map) + cover.before)
     day = np.datetime64(iri.start.isoformat(), "ns") + np.arange(iri.n_days) * np.timedelta64(24, "h")
     sfu, kp, f107 = {"units": "1e-22 W m-2 Hz-1"}, *processor.sw.numpy()[drivers].T
     ds = xr.Dataset(
         {
-            "vtec_tecu": (("time", "lat", "lon"), processor.tec.numpy()[maps, 0], {"units": "1e16 m-2"}),
             "kp": ("index_time", kp, {"units": "1", "long_name": "Kp index"}),
             "f107_sfu": ("index_time", f107, {**sfu, "long_name": "observed daily F10.7"}),
             "ig12": ("day", iri.ig12, {"units": "1", "long_name": "IG12 of the background"}),
             "f107_81d_sfu": ("day", iri.f107, {**sfu, "long_name": "mean F10.7 of the background"}),
         },
         {
-            "time": first + maps * HOUR,
-            "index_time": first + (drivers - before) * HOUR,
+            "index_time": cover.first + (drivers - cover.before) * HOUR,
             "day": day,
-            "lat": ("lat", processor.lat, {"units": "degrees_north"}),
-            "lon": ("lon", processor.lon, {"units": "degrees_east"}),
         },
         {"Conventions": "CF-1.11", "title": "maps and indices under a trained model", "format": _FORMAT},
     )
-    encoding = {"vtec_tecu": {"zlib": True, "complevel": 4, "shuffle": True}}
-    encoding |= {name: {"units": "hours since 1970-01-01", "dtype": "int64"} for name in ("time", "index_time", "day")}
+    encoding: dict[str, dict[str, Any]] = {}
+    if processor.tec is not None:
+        ds = ds.merge(_maps(processor, rows))
+        encoding = {"vtec_tecu": {"zlib": True, "complevel": 4, "shuffle": True}}
+    times = [name for name in ("time", "index_time", "day") if name in ds.coords]
+    encoding |= {name: {"units": "hours since 1970-01-01", "dtype": "int64"} for name in times}
     unfinished = path.with_suffix(".part")
     ds.to_netcdf(unfinished, engine="h5netcdf", encoding=encoding)
     unfinished.replace(path)
+
+
+def _maps(processor, rows) -> xr.Dataset:
+    """The maps of windows that end at some rows, and the one after each."""
+    back = rows[:, None] - np.arange(max(processor.seq_len + processor.lead_hours, 1))
+    held = np.unique(np.append(back[back >= 0], np.minimum(rows + 1, len(processor.tec) - 1)))
+    coords = {
+        "time": processor.coverage.first + held * HOUR,
+        "lat": ("lat", processor.lat, {"units": "degrees_north"}),
+        "lon": ("lon", processor.lon, {"units": "degrees_east"}),
+    }
+    return xr.Dataset(
+        {"vtec_tecu": (("time", "lat", "lon"), processor.tec.numpy()[held, 0], {"units": "1e16 m-2"})}, coords
+    )

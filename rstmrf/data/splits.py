@@ -54,7 +54,7 @@ def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0, gap_hou
     if mode == "random":
         draw = rng.random(len(hours))
         part = np.select([draw < 0.15, draw < 0.30], [DEVELOPMENT, TEST_PROFILES], TRAIN)
-        return _named(part)
+        return named_split(part)
     numbers, of_point = _renumbered(profile)
     first_hour = np.full(len(numbers), np.inf, hours.dtype)
     np.minimum.at(first_hour, of_point, hours)
@@ -91,7 +91,7 @@ def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0, gap_hou
     missing = [NAMES[i] for i in range(4) if i not in of_profile]
     if missing:
         raise InputError(f"split={mode!r}: {len(numbers)} profiles are too few, none is left for {', '.join(missing)}")
-    return _named(of_profile.astype(np.int8)[of_point])
+    return named_split(of_profile.astype(np.int8)[of_point])
 
 
 def _renumbered(profile):
@@ -167,6 +167,7 @@ class TimeBinSampler(Sampler[list[int]]):
         return self._drawn(batches, generator)
 
 
-def _named(part) -> Split:
+def named_split(part) -> Split:
+    """A split of points `[P]` by the number of each one's part, with its hash."""
     part = part.astype(np.int8)
     return Split(part, hashlib.sha256(part.tobytes()).hexdigest()[:16])

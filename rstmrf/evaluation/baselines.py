@@ -25,15 +25,16 @@ class MeanResidualTable(NamedTuple):
     overall: float
 
     @classmethod
-    def fit(cls, points: PointSet) -> "MeanResidualTable":
-        """From training points."""
+    def fit(cls, points: PointSet, by=tuple(_CELL)) -> "MeanResidualTable":
+        """From training points; `by` names what cells are told apart by, such as ("alt",) for altitude alone."""
         residual = (points.log10_ne_m3 - points.background[:, 0]).numpy()
         frame = _cells(points).assign(residual=residual)
-        return cls(frame.groupby(_CELL)["residual"].mean(), float(residual.mean()))
+        return cls(frame.groupby(list(by))["residual"].mean(), float(residual.mean()))
 
     def predict(self, points: PointSet) -> Float[np.ndarray, " p"]:
         """Residual of log10 Ne at points `[P]`; the overall mean where training points left a cell empty."""
-        index = pd.MultiIndex.from_frame(_cells(points))
+        cells, names = _cells(points), list(self.cells.index.names)
+        index = pd.MultiIndex.from_frame(cells[names]) if len(names) > 1 else pd.Index(cells[names[0]])
         return self.cells.reindex(index).fillna(self.overall).to_numpy()
 
 

@@ -26,8 +26,10 @@ def score_table(
         predicted: log10 Ne `[P]` by name; `reference` is one of the names.
         observed: log10 Ne `[P]`; profile, day: numbers `[P]`.
         strata: labels `[P]` by kind, as `strata_of` gives them; all points together are a row always.
-        min_profiles, min_days: a cell with fewer is not scored: `estimable` is False and its scores are NaN.
+        min_profiles, min_days: a cell with fewer is not scored: `estimable` is False and its scores are NaN. Points of
+            a single day are scored all the same, without intervals: the spread from day to day is then not known.
     """
+    min_days = min(min_days, len(np.unique(day)))
     labels = {"all": np.full(len(np.asarray(observed)), "all")} | (strata or {})
     rows = []
     for kind, of_point in labels.items():

@@ -2,19 +2,24 @@
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 
 from rstmrf.config import RunConfig
-from rstmrf.errors import InputError
+from rstmrf.errors import InputError, quoted
+from rstmrf.files import given_path, read_bytes, read_json
 from rstmrf.model.whole import RSTMRF
 
+#: of the weights' file; that of the default settings has half a megabyte
+LARGEST_MB, LONGEST_HOURS = 256, 24 * 366 * 100
 #: of `model.json`; 1 is the form without a number, which held neither the period nor the sources
 FORMAT = 2
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
@@ -81,8 +86,7 @@ def save_model(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / WEIGHTS
-    unfinished = path.with_suffix(".part")
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, unfinished)
+    weights = save({name: value.contiguous() for name, value in model.state_dict().items()})
     description = ModelDescription(
         start=None if start is None else str(np.datetime64(start, "D")),
         duration_hours=model.residual_field.duration_hours,
@@ -94,7 +98,9 @@ def save_model(
         rstmrf=version("rstmrf"),
     )
     # A process killed between the two leaves weights that the description's digest does not fit: it is noticed.
-    content = {**asdict(description), "weights": _digest(unfinished), "config": config.model_dump()}
+    content = {**asdict(description), "weights": hashlib.sha256(weights).hexdigest(), "config": config.model_dump()}
+    unfinished = path.with_suffix(".part")
+    unfinished.write_bytes(weights)
     unfinished.replace(path)
     write_json(folder / DESCRIPTION, content)
     return path
@@ -111,23 +117,40 @@ def load_model(folder) -> LoadedModel:
     """Read what `save_model` wrote; the `unknown` of an older description says what it does not tell.
 
     Raises:
-        InputError: files missing or damaged, of a later format, or weights that do not fit what stands beside them.
+        InputError: files missing or damaged, of a later format, weights that do not fit the settings beside them, that
+            are not finite, or whose digest is not the one stated.
     """
-    folder = Path(folder)
+    folder = given_path(folder, "a folder with model.safetensors and model.json")
     try:
-        content = json.loads((folder / DESCRIPTION).read_text())
+        content = read_json(folder / DESCRIPTION, "the description of a model")
         written = content.get("format", 1)
         if written not in range(1, FORMAT + 1):
             raise InputError(f"{DESCRIPTION} has format {written}, this version of rstmrf reads 1 to {FORMAT}")
-        if written > 1 and content["weights"] != _digest(folder / WEIGHTS):
-            raise InputError(f"{WEIGHTS} is not the one that {DESCRIPTION} describes")
         config, description = RunConfig(**content["config"]), _described(content, written)
-        model = RSTMRF(config, description.duration_hours)
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, SafetensorError, RuntimeError) as error:
-        first_line = str(error).splitlines()[0]
-        raise InputError(f"{folder}: no whole model is there ({first_line}); {_NEEDED}") from None
+        hours = description.duration_hours
+        if type(hours) not in (int, float) or not 0 < hours <= LONGEST_HOURS:
+            raise ValueError(f"duration_hours is {hours!r}, accepted are up to {LONGEST_HOURS} h")
+        stored = read_bytes(folder / WEIGHTS, "weights as safetensors", LARGEST_MB)
+        if content.get("weights", (digest := hashlib.sha256(stored).hexdigest())) != digest:
+            raise InputError(f"{WEIGHTS} is not the one that {DESCRIPTION} describes")
+        weights = load(stored)
+        with torch.device("meta"):  # shapes alone: settings may ask for any size, the file says what there is
+            _check_fit(weights, RSTMRF(config, hours).state_dict())
+        model = RSTMRF(config, hours)
+        model.load_state_dict(weights)
+    except (InputError, KeyError, TypeError, ValueError, SafetensorError, RuntimeError, OverflowError) as error:
+        raise InputError(f"{folder}: no whole model is there ({quoted(error)}); {_NEEDED}") from None
     return LoadedModel(model.eval(), config, description)
+
+
+def _check_fit(weights: dict, wanted: dict) -> None:
+    if names := set(weights) ^ set(wanted):
+        raise ValueError(f"{min(names)} is not in both of weights and settings")
+    for name, value in weights.items():
+        if value.shape != wanted[name].shape or value.dtype != wanted[name].dtype:
+            raise ValueError(f"{name} is {value.dtype} {list(value.shape)}")
+        if value.is_floating_point() and not math.isfinite(value.abs().max().item() if value.numel() else 0.0):
+            raise ValueError(f"{name} holds a value that is not finite")
 
 
 def _described(content: dict, written: int) -> ModelDescription:
@@ -138,7 +161,3 @@ def _described(content: dict, written: int) -> ModelDescription:
     if known.get("period"):
         known["period"] = tuple(known["period"])
     return ModelDescription(**known)
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

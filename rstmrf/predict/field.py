@@ -176,7 +176,7 @@ class Shipped:
 
     def __init__(self, field: DensityField):
         light = field
-        if not field.sees_tec:
+        if not field.sees_tec and field.processor.tec is not None:
             light = copy.copy(field)
             light.processor = copy.copy(field.processor)
             light.processor.tec = field.processor.tec[..., :1, :1].clone()
@@ -193,7 +193,7 @@ class Shipped:
 
 
 def _single(values) -> Tensor:
-    return values.float() if isinstance(values, Tensor) else torch.tensor(np.asarray(values), dtype=torch.float32)
+    return values.float() if isinstance(values, Tensor) else torch.from_numpy(np.array(values, np.float32, order="C"))
 
 
 def _points_of_columns(lat, lon, alt_km, hour):

@@ -13,7 +13,8 @@ import xarray as xr
 from rstmrf.errors import InputError
 from rstmrf.predict import cf
 from rstmrf.predict.field import DensityField, Shipped
-from rstmrf.predict.layers import M3000Source, check_m3000, check_tec_altitudes, layer_values
+from rstmrf.predict.layers import TRAINED_KM, check_m3000, check_tec_altitudes, layer_values
+from rstmrf.predict.places import covered_hours
 from rstmrf.predict.points import density_values, layer_notes
 from rstmrf.units import hours_since
 
@@ -31,7 +32,7 @@ class GridRequest(NamedTuple):
     lon: np.ndarray
     names: tuple[str, ...]
     vtec_km: tuple[float, float]
-    m3000: M3000Source
+    m3000: str
     lat_chunk: int
 
     def dims(self, name: str) -> tuple[str, ...]:
@@ -48,19 +49,20 @@ class GridRequest(NamedTuple):
 
 
 def grid_request(
-    field: DensityField, time, lat, lon, alt_km, *, variables, gradients, vtec_km, m3000, chunks
-) -> GridRequest:
-    """A request whose every part is accepted.
+    field: DensityField, time, lat, lon, alt_km, chunks=None, *, variables=None, gradients=False,
+    vtec_km=TRAINED_KM, m3000="iri",
+) -> GridRequest:  # fmt: skip
+    """A request whose every part is accepted; arguments as in `Predictor.grid`.
 
     Raises:
-        InputError: an unknown variable, an altitude that is missing, axes that do not ascend or are empty.
+        InputError: an unknown variable, an altitude that is missing or beyond IRI's, axes that go to and fro or are
+            empty, a time without its window.
     """
     axes = [_axis(name, x) for name, x in (("alt_km", alt_km), ("lat", lat), ("lon", lon))]
-    moments = np.unique(np.atleast_1d(np.asarray(time).astype("datetime64[ns]")))
-    if len(moments) != np.size(time):
-        raise InputError(
-            f"time of the grid has {np.size(time)} values, {len(moments)} of them different; each counts once"
-        )
+    time = np.atleast_1d(np.asarray(time).astype("datetime64[ns]"))
+    different = len(np.unique(time))
+    if different != len(time):
+        raise InputError(f"time of the grid has {len(time)} values, {different} of them different; each counts once")
     check_m3000(m3000)
     check_tec_altitudes(vtec_km)
     of_density = [*cf.DENSITY, *(cf.INTERVAL if field.states_sigma else ())]
@@ -74,9 +76,9 @@ def grid_request(
         if variables is not None and any(name not in cf.LAYERS for name in names):
             raise InputError("alt_km of the grid is empty; give altitudes, or ask for variables of whole profiles only")
         names = tuple(name for name in names if name in cf.LAYERS)
+    covered_hours(field, time, axes[1], axes[2], axes[0] if len(axes[0]) else None)
     rows = (chunks or {}).get("lat") or max(1, BLOCK_POINTS // max(1, len(axes[2]) * max(len(axes[0]), 32)))
-    ordered = np.atleast_1d(np.asarray(time).astype("datetime64[ns]"))
-    return GridRequest(ordered, *axes, names, tuple(map(float, vtec_km)), m3000, int(min(rows, len(axes[1]))))
+    return GridRequest(time, *axes, names, tuple(map(float, vtec_km)), m3000, int(min(rows, len(axes[1]))))
 
 
 def _axis(name, values) -> np.ndarray:

@@ -4,8 +4,6 @@ The peak is that of the model's own smooth profile: the root of ∂Ne/∂h, whic
 profile is noisy, and has its peak by a parabola (`rstmrf.metrics.peaks`).
 """
 
-from typing import Literal
-
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -23,7 +21,6 @@ TRAINED_KM = (ALT_CENTRE_KM - ALT_HALF_RANGE_KM, ALT_CENTRE_KM + ALT_HALF_RANGE_
 #: levels among which the highest density is sought before its root is [km]
 PEAK_LEVELS_KM = np.arange(150.0, 601.0, 10.0)
 _PRECISION_KM, _MOST_STEPS = 1e-3, 40
-M3000Source = Literal["iri", "shimazaki"]
 
 
 def f2_peak(field: DensityField, lat, lon, hour: float) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
@@ -64,7 +61,7 @@ def root_of_slope(profile, low: Float[Tensor, " c"], high: Float[Tensor, " c"], 
 
 
 def layer_values(
-    field: DensityField, lat, lon, hour: float, vtec_km=TRAINED_KM, m3000: M3000Source = "iri"
+    field: DensityField, lat, lon, hour: float, vtec_km=TRAINED_KM, m3000: str = "iri"
 ) -> dict[str, Float[np.ndarray, " c"]]:
     """NmF2, hmF2, foF2, MUF(3000)F2 and vertical TEC by name, of places `[C]` at one time.
 

@@ -1,6 +1,6 @@
 """From what a user has, a Dataset, a DataFrame or arrays, to points; and what of it a model can be asked about."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,6 @@ from rstmrf.predict.layers import TRAINED_KM
 from rstmrf.units import hours_since
 
 NAMES = ("time", "lat", "lon", "alt_km")
-Outside = Literal["error", "flag"]
 _EXTRAPOLATED, _BEYOND_IRI, _NO_WINDOW, _NO_DAY, _INVALID = COVERAGE
 _REMEDY = {
     _INVALID: "latitudes of -90 to 90, finite longitudes and altitudes, and whole times are accepted",
@@ -128,6 +127,20 @@ def refuse_uncovered(flags, field: DensityField, time, lat, lon, alt_km=None) ->
     first = np.datetime64(field.iri.start.isoformat(), "D")
     days = f"{first} to {first + field.iri.n_days - 1}"
     raise InputError(f"{subject}: {_REMEDY[flag].format(days=days)}")
+
+
+def covered_hours(field: DensityField, time, lat, lon, alt_km=None) -> Float[np.ndarray, " t"]:
+    """Hours since start of times, all of which can be answered at some places of a grid or along columns.
+
+    Raises:
+        InputError: one that cannot, or a place that does not exist.
+    """
+    n = max(np.size(x) for x in (time, lat, lon, alt_km))
+    given = [np.resize(np.asarray(x, float), n) for x in ((lat, lon) if alt_km is None else (lat, lon, alt_km))]
+    every = np.resize(np.asarray(time, "datetime64[ns]"), n)
+    flags, hours = coverage(field, every, *given)
+    refuse_uncovered(flags, field, every, *given)
+    return hours.numpy()[: np.size(time)]
 
 
 def answered(flags) -> np.ndarray:

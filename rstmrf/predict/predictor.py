@@ -18,10 +18,11 @@ from rstmrf.model.whole import RSTMRF
 from rstmrf.predict import cf
 from rstmrf.predict.field import DensityField, together
 from rstmrf.predict.grids import grid_request, lazy_dataset
-from rstmrf.predict.layers import TRAINED_KM, M3000Source, layer_values
-from rstmrf.predict.places import Outside, answered, coverage, read_places, refuse_uncovered
-from rstmrf.predict.points import density_values, layer_notes
-from rstmrf.predict.rays import slant_values
+from rstmrf.predict.layers import TRAINED_KM
+from rstmrf.predict.places import answered, coverage, covered_hours, read_places, refuse_uncovered
+from rstmrf.predict.points import density_values
+from rstmrf.predict.profiles import layers_of_profiles, profile_coordinates
+from rstmrf.predict.rays import slant_dataset
 from rstmrf.predict.stores import write_blocks
 
 PROFILE_KM = np.arange(TRAINED_KM[0], TRAINED_KM[1] + 1, 5.0)
@@ -81,7 +82,7 @@ class Predictor:
         return "\n".join(lines)
 
     def at(
-        self, points=None, *, time=None, lat=None, lon=None, alt_km=None, gradients=False, outside: Outside = "error"
+        self, points=None, *, time=None, lat=None, lon=None, alt_km=None, gradients=False, outside: str = "error"
     ) -> xr.Dataset:
         """Density at points or along tracks.
 
@@ -100,7 +101,8 @@ class Predictor:
             InputError: a place, time or altitude that cannot be answered; something missing.
         """
         places = read_places(points, time=time, lat=lat, lon=lon, alt_km=alt_km)
-        _check_outside(outside)
+        if outside not in ("error", "flag"):
+            raise InputError(f"outside={outside!r} is not known; accepted are 'error' and 'flag'")
         place = places.lat, places.lon, places.alt_km
         flags, hours = coverage(self.field, places.time, *place)
         if outside == "error":
@@ -117,7 +119,7 @@ class Predictor:
         return cf.dataset(variables, places.coords, self._about("points"))
 
     def profile(
-        self, lat, lon, time, alt_km=None, *, gradients=False, vtec_km=TRAINED_KM, m3000: M3000Source = "iri"
+        self, lat, lon, time, alt_km=None, *, gradients=False, vtec_km=TRAINED_KM, m3000: str = "iri"
     ) -> xr.Dataset:
         """Vertical profiles with their peak, MUF and TEC: of one place and time, or of as many as are given.
 
@@ -129,24 +131,9 @@ class Predictor:
             InputError: as `at` and `grid`.
         """
         alt_km = np.atleast_1d(PROFILE_KM if alt_km is None else alt_km).astype(float)
-        single = all(np.ndim(x) == 0 for x in (lat, lon, time))
-        dims = () if single else ("profile",)
-        lat, lon, time = np.broadcast_arrays(
-            *(np.atleast_1d(x) for x in (lat, lon, np.asarray(time, "datetime64[ns]")))
-        )
-        shape = () if single else lat.shape
-        coords = {n: cf.place_coordinate(n, dims, x.reshape(shape)) for n, x in (("lat", lat), ("lon", lon))}
-        coords |= {"time": cf.time_coordinate(dims, time.reshape(shape))}
-        coords |= {"alt_km": cf.place_coordinate("alt_km", ("alt_km",), alt_km)}
+        coords, dims = profile_coordinates(lat, lon, time, alt_km)
         ds = self.at(xr.Dataset(coords=coords), gradients=gradients).transpose(*dims, "alt_km")
-        hours = coverage(self.field, time, lat.astype(float), lon.astype(float))[1].numpy()
-        layers = {name: np.empty(len(hours), np.float32) for name in cf.LAYERS}
-        for hour in np.unique(hours):
-            rows = hours == hour
-            for name, values in layer_values(self.field, lat[rows], lon[rows], hour, vtec_km, m3000).items():
-                layers[name][rows] = values
-        variables = {name: (dims, values.reshape(shape)) for name, values in layers.items()}
-        return ds.assign(cf.dataset(variables, {}, {}, layer_notes(vtec_km, m3000)).data_vars)
+        return ds.assign(layers_of_profiles(self.field, ds, dims, vtec_km, m3000))
 
     def slant_tec(self, receiver, satellite, time) -> xr.Dataset:
         """Slant TEC along straight rays, and the share of it that comes from altitudes that nothing has taught.
@@ -158,19 +145,7 @@ class Predictor:
         Raises:
             InputError: a time without its window, or a ray that goes through the Earth.
         """
-        ends = [np.atleast_1d(np.asarray(x, float)) for end in (receiver, satellite) for x in end]
-        *ends, time = np.broadcast_arrays(*ends, np.atleast_1d(np.asarray(time, "datetime64[ns]")))
-        flags, hours = coverage(self.field, time, ends[0], ends[1])
-        flags |= coverage(self.field, time, ends[3], ends[4])[0]
-        refuse_uncovered(flags, self.field, time, ends[0], ends[1])
-        found = slant_values(self.field, np.stack(ends[:3]), np.stack(ends[3:]), hours.numpy())
-        coords = {"time": cf.time_coordinate(("ray",), time)}
-        for end, values in (("receiver", ends[:3]), ("satellite", ends[3:])):
-            for name, x in zip(("lat", "lon", "alt_km"), values, strict=True):
-                variable = cf.place_coordinate(name, ("ray",), x)
-                coords[f"{end}_{name}"] = variable.copy()
-                coords[f"{end}_{name}"].attrs["long_name"] = f"{variable.attrs['long_name']} of the {end}"
-        return cf.dataset({k: (("ray",), v) for k, v in found.items()}, coords, self._about("slant TEC"))
+        return slant_dataset(self.field, receiver, satellite, time, self._about("slant TEC"))
 
     def grid(self, time, lat, lon, alt_km=None, **options) -> xr.Dataset:
         """Density on a grid, and what its whole profiles say.
@@ -197,7 +172,8 @@ class Predictor:
         Args:
             chunks: `{"lat": rows of a chunk}`; a chunk holds one time, all longitudes and all altitudes.
         """
-        return lazy_dataset(self.field, self._request(time, lat, lon, alt_km, chunks, **options), self._about("grid"))
+        request = grid_request(self.field, time, lat, lon, alt_km, chunks, **options)
+        return lazy_dataset(self.field, request, self._about("grid"))
 
     def write_grid(self, path, time, lat, lon, alt_km=None, *, chunks=None, resume=True, **options) -> Path:
         """Write a grid to a Zarr store, chunk by chunk; memory holds no more of it than there are workers.
@@ -215,7 +191,7 @@ class Predictor:
         path = Path(path)
         if path.suffix != ".zarr":
             raise InputError(f"{path}: the name of a store of densities must end in .zarr")
-        request = self._request(time, lat, lon, alt_km, chunks, **options)
+        request = grid_request(self.field, time, lat, lon, alt_km, chunks, **options)
         write_blocks(path, lazy_dataset(self.field, request, self._about("grid")), request, self.field.digest, resume)
         return path
 
@@ -245,44 +221,14 @@ class Predictor:
         computed once. Errors as there.
         """
         lat, lon, alt_km = (np.atleast_1d(np.asarray(x, float)) for x in (lat, lon, alt_km))
-        hour = self._hours(np.atleast_1d(time), lat=lat[:1], lon=lon[:1])[0]
+        hour = covered_hours(self.field, np.atleast_1d(time), lat, lon)[0]
         values = self.field.columns(lat, lon, alt_km, float(hour))
         return values.iri.numpy(), values.fused.numpy()
-
-    def _request(self, time, lat, lon, alt_km, chunks, **options):
-        usual = {"variables": None, "gradients": False, "vtec_km": TRAINED_KM, "m3000": "iri"}
-        unknown = [name for name in options if name not in usual]
-        if unknown:
-            raise InputError(f"{', '.join(unknown)}: a grid has no such option; it has {', '.join(usual)}")
-        request = grid_request(self.field, time, lat, lon, alt_km, chunks=chunks, **{**usual, **options})
-        lowest_or_highest = np.sort(request.alt_km)[[0, -1]] if len(request.alt_km) else np.array([TRAINED_KM[0]])
-        for edge in lowest_or_highest.astype(float):
-            self._hours(request.time, request.lat[:1].astype(float), request.lon[:1].astype(float), np.array([edge]))
-        extreme = np.abs(request.lat.astype(float)).max()
-        if extreme > 90:
-            raise InputError(f"lat of the grid reaches {extreme:g}; latitudes of -90 to 90 are accepted")
-        return request
-
-    def _hours(self, time, lat, lon, alt_km=None):
-        """Hours since start of times, all of them covered."""
-        n = len(time)
-        lat, lon = np.resize(lat, n), np.resize(lon, n)
-        alt_km = None if alt_km is None else np.resize(alt_km, n)
-        time = np.asarray(time, "datetime64[ns]")
-        flags, hours = coverage(self.field, time, lat, lon, alt_km)
-        refuse_uncovered(flags, self.field, time, lat, lon, alt_km)
-        return hours.numpy()
 
     def _about(self, what: str) -> dict[str, str]:
         said = self.description
         known = {"model_start": said.start, "data_fingerprint": said.fingerprint, "split_digest": said.split}
         known |= {f"{kind}_source": name for kind, name in said.sources.items()}
         known["trained_altitudes_km"] = f"{TRAINED_KM[0]:g} to {TRAINED_KM[1]:g}"
-        return {"comment": f"Product: {what}. Beyond the trained altitudes the residual is extrapolated."} | {
-            key: value for key, value in known.items() if value
-        }
-
-
-def _check_outside(outside):
-    if outside not in ("error", "flag"):
-        raise InputError(f"outside={outside!r} is not known; accepted are 'error' and 'flag'")
+        known["comment"] = f"Product: {what}. Beyond the trained altitudes the residual is extrapolated."
+        return {key: value for key, value in known.items() if value}

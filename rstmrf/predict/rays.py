@@ -2,13 +2,16 @@
 
 import numpy as np
 import torch
+import xarray as xr
 from jaxtyping import Float
 
 from rstmrf.background.iri import ALT_RANGE_KM
 from rstmrf.background.vtec import M2_PER_TECU, M_PER_KM
 from rstmrf.errors import InputError
+from rstmrf.predict import cf
 from rstmrf.predict.field import DensityField
 from rstmrf.predict.layers import TRAINED_KM
+from rstmrf.predict.places import covered_hours
 from rstmrf.units import EARTH_RADIUS_KM, ne_from_log10
 
 #: a ray is cut where it crosses these altitudes [km], and at the point nearest to the Earth
@@ -38,6 +41,22 @@ def slant_values(field: DensityField, receiver, satellite, hours) -> dict[str, F
         for first in range(0, len(hours), _RAYS_TOGETHER)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def slant_dataset(field: DensityField, receiver, satellite, time, about) -> xr.Dataset:
+    """`slant_values` as a Dataset of `ray`; arguments as in `Predictor.slant_tec`."""
+    ends = [np.atleast_1d(np.asarray(x, float)) for end in (receiver, satellite) for x in end]
+    *ends, time = np.broadcast_arrays(*ends, np.atleast_1d(np.asarray(time, "datetime64[ns]")))
+    for lat, lon in (ends[:2], ends[3:5]):
+        hours = covered_hours(field, time, lat, lon)
+    found = slant_values(field, np.stack(ends[:3]), np.stack(ends[3:]), hours)
+    coords = {"time": cf.time_coordinate(("ray",), time)}
+    for end, values in (("receiver", ends[:3]), ("satellite", ends[3:])):
+        for name, x in zip(("lat", "lon", "alt_km"), values, strict=True):
+            variable = cf.place_coordinate(name, ("ray",), x)
+            variable.attrs["long_name"] += f" of the {end}"
+            coords[f"{end}_{name}"] = variable
+    return cf.dataset({name: (("ray",), values) for name, values in found.items()}, coords, about)
 
 
 def _slant(field, receiver, satellite, hours, first):

@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from rstmrf.errors import InputError
+from rstmrf.readers.plausible import END_TIME, FIRST_TIME
 from rstmrf.units import wrap_longitude
 
 VARIABLES = {
@@ -135,12 +136,15 @@ def maps_like(ds, vtec_tecu, time=None, lat=None, lon=None, **attrs):
 def parse_date(value, name) -> np.datetime64:
     """A date or time of day; InputError names `name` where it is none."""
     try:
-        date = np.datetime64(value, "ns")
-    except (ValueError, TypeError):
+        # in microseconds first: far years wrap round in nanoseconds
+        date = np.datetime64(value, "us")
+    except (ValueError, TypeError, OverflowError):
         date = np.datetime64("NaT")
-    if np.isnat(date):
-        raise InputError(f"{name} is {value!r}; a date such as 2020-01-08 or 2020-01-08T06:00 (UT) is needed.")
-    return date
+    if not FIRST_TIME <= date < END_TIME:
+        raise InputError(
+            f"{name} is {value!r}; a date such as 2020-01-08 or 2020-01-08T06:00 (UT), 1957 to 2100, is needed."
+        )
+    return date.astype("datetime64[ns]")
 
 
 def minute(time) -> str:

@@ -1,14 +1,11 @@
 """A small run with a stated σ, and its folder."""
 
-import numpy as np
 import pytest
 
 from rstmrf.data.run_data import RunData
 from rstmrf.data.saved_run import save_run
 from rstmrf.predict import Predictor, load
 from rstmrf.training.loop import train
-
-NOON = np.datetime64("2019-04-25T12:30", "ns")
 
 
 @pytest.fixture(scope="session")
