@@ -64,9 +64,9 @@ def load_model(folder) -> tuple[RSTMRF, RunConfig]:
         model = RSTMRF(config, duration_hours)
         model.load_state_dict(weights)
     except (InputError, KeyError, TypeError, ValueError, SafetensorError, RuntimeError, OverflowError) as error:
+        said = error if isinstance(error, InputError) else quoted(error)
         raise InputError(
-            f"{folder}: no whole model is there ({quoted(error)}); "
-            "model.safetensors and model.json of one run are needed"
+            f"{folder}: no whole model is there ({said}); model.safetensors and model.json of one run are needed"
         ) from None
     return model.eval(), config
 
