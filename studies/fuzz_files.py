@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from rstmrf.readers import sample
+from rstmrf.readers.index_tables import read_celestrak, read_csv, read_gfz
 from rstmrf.readers.indices import read_indices
 from rstmrf.readers.observations import read_observations, write_npy
 from rstmrf.readers.point_store import write_point_store
@@ -151,12 +152,16 @@ GOOD = {
 }
 
 
+TABLES = {"gfz": read_gfz, "celestrak": read_celestrak, "csv": read_csv}
+
+
 def read(reader: str, path):
     """Read a file as a run would."""
     if reader.startswith(("ionex", "tec")):
         return load_tec(path, start=START)
-    if reader in ("gfz", "celestrak", "csv"):
-        return read_indices(path, "2019-04-25", "2019-04-26T23:00")
+    if reader in TABLES:
+        day = TABLES[reader](path).day.values
+        return read_indices(path, day[0], day[-1])
     if reader == "weights":
         from rstmrf.model.weights import load_model
 

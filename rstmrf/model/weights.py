@@ -139,7 +139,8 @@ def load_model(folder) -> LoadedModel:
         model = RSTMRF(config, hours)
         model.load_state_dict(weights)
     except (InputError, KeyError, TypeError, ValueError, SafetensorError, RuntimeError, OverflowError) as error:
-        raise InputError(f"{folder}: no whole model is there ({quoted(error)}); {_NEEDED}") from None
+        said = error if isinstance(error, InputError) else quoted(error)
+        raise InputError(f"{folder}: no whole model is there ({said}); {_NEEDED}") from None
     return LoadedModel(model.eval(), config, description)
 
 

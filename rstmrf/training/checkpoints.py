@@ -118,11 +118,13 @@ def read_checkpoint(path, map_location="cpu") -> dict:
     """
     with refusing_damage(f"{path}: no whole checkpoint is there ({{}})"):
         try:
-            content = unpacked(read_bytes(path, "a checkpoint of a run", LARGEST_MB), path, LARGEST_MB)
+            content = unpacked(read_bytes(path, "a checkpoint of a run", LARGEST_MB), "it", LARGEST_MB)
             _look_through(content)
             found = torch.load(io.BytesIO(content), map_location=map_location, weights_only=True)
-        except (InputError, UnpicklingError) as error:
-            raise ValueError(error) from None
+        except InputError as error:
+            raise InputError(f"{path}: no whole checkpoint is there ({error})") from None
+        except UnpicklingError as error:
+            raise ValueError(str(error).splitlines()[0]) from None
         if not isinstance(found, dict):
             raise ValueError(f"it holds {type(found).__name__}")
         return found
