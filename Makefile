@@ -1,8 +1,9 @@
 # Two commands set everything up and run: `make train`, `make test`. `make book` builds the book.
-# CPU-only machines: `make test TORCH_BACKEND=cpu` takes PyTorch without CUDA.
+# CPU-only machines: `make test TORCH_BACKEND=cpu` takes PyTorch without CUDA. `CONSTRAINTS=` takes the newest of everything.
 PYTHON ?= python3
 VENV ?= .venv
 TORCH_BACKEND ?=
+CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export UV_FIND_LINKS := $(PIP_FIND_LINKS)
@@ -15,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet uv
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND)) \
-		-c constraints.txt -e ".[test,book,sample]"
+		$(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e ".[notebooks,test,lint,book,sample]"
 	$(BIN)/python -m ipykernel install --sys-prefix --name python3 >/dev/null
 	touch $@
 
@@ -33,6 +34,8 @@ book: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright --level error --pythonpath $(BIN)/python
 
 clean:
 	rm -rf $(VENV) _build out

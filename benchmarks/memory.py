@@ -40,7 +40,7 @@ SETTINGS = {
     "basis 48": {"basis_dim": 48},
     "hidden 96": {"siren_hidden": 96},
     "use_amp": {"use_amp": True},
-    "all windows at once": {"window_group_size": None},
+    "all windows at once": {"window_group_size": "all"},
     "windows one by one": {"window_group_size": 1},
     "cpu-8gb": PRESETS["cpu-8gb"],
     "gpu-4gb": PRESETS["gpu-4gb"],

@@ -39,9 +39,10 @@ KINDS = {"mm": "matrix products", "convolution": "convolutions", "rnn": "LSTM"}
 
 
 def make_step(points, windows, hours, factor, hidden):
-    """The library's whole step in its default mode, and its forward pass."""
+    """The library's whole step with the ConvLSTM in it, and its forward pass."""
     batch = make_batch(points, windows, hours, 180 // factor + 1, 360 // factor + 1)
-    config = RunConfig(seq_len=hours, tec_downsample_factor=factor, siren_hidden=hidden, window_group_size=None)
+    config = RunConfig(seq_len=hours, tec_downsample_factor=factor, siren_hidden=hidden)
+    config = config.changed(direction_training="joint", window_group_size="all")
     torch.manual_seed(0)
     model = RSTMRF(config, HOURS)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)

@@ -1,12 +1,13 @@
 """One frozen, validated set of settings for a run, and its presets."""
 
-import json
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from rstmrf.errors import InputError
+from rstmrf.errors import InputError, quoted
+from rstmrf.files import read_json
+from rstmrf.limits import check_highest
 
 Preset = Literal["default", "cpu-8gb", "gpu-4gb", "sample", "month"]
 
@@ -59,6 +60,7 @@ DOCUMENT_MODE: dict[str, Any] = {
     "coordinate_mode": "document",
     "time_mode": "document",
     "direction_mode": "document",
+    "direction_training": "joint",
     "chapman_mode": "document",
     "chapman_target": "fused",
     "omega_0": 30.0,
@@ -75,7 +77,7 @@ class RunConfig(BaseModel):
     Build it with `RunConfig.preset(name, **changes)`; save and read it as JSON with `save` and `load`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     # Training
     batch_size: int = Field(2048, ge=1, description="points a step")
@@ -124,7 +126,9 @@ class RunConfig(BaseModel):
     tec_downsample_factor: int = Field(4, ge=1, description="of the 181×361 maps; divides 180")
     tec_feat_dim: int = Field(16, ge=1, description="channels of the ConvLSTM")
     convlstm_layers: int = Field(1, ge=1, description="layers of the ConvLSTM")
-    window_group_size: int | None = Field(4, ge=1, description="windows kept for backward at once; null: all")
+    window_group_size: Annotated[int, Field(ge=1)] | Literal["all"] = Field(
+        4, description="windows kept for backward at once; a number from 1 on, or 'all'"
+    )
     lead_hours: int = Field(0, ge=0, le=48, description="h; how long before a point's hour its window of maps ends")
     tec_frame: Literal["earth", "sun"] = Field(
         "earth", description="sun: maps of a window are turned to the Sun's place at the target's hour first"
@@ -149,11 +153,28 @@ class RunConfig(BaseModel):
     direction_source: Literal["network", "observed"] = Field(
         "network", description="network: ConvLSTM; observed: gradient of the maps themselves, nothing is learned"
     )
+    direction_training: Literal["first", "joint"] = Field(
+        "first",
+        description="first: the ConvLSTM learns from the maps before the density does, and its directions are "
+        "tabulated; joint: both in every step, as the document form always has it",
+    )
+    head_epochs: int = Field(20, ge=1, description="passes over the hours of the maps, at most, of the ConvLSTM alone")
+    head_learning_rate: float = Field(1e-2, gt=0, description="peak rate of AdamW for the ConvLSTM alone")
     direction_by_strength: bool = Field(False, description="S13 weighs points by the strength of TEC's gradient, too")
     direction_hinge: float = Field(1.0, gt=0, le=1, description="cosines above it cost nothing; 1: all cost (metric)")
     direction_peak_km: float = Field(350.0, gt=0, description="km; where the direction weighs most")
     direction_width_km: float = Field(100.0, gt=0, description="km; e-folding half width of that weight")
 
+    # What an observation is
+    observation: Literal["density", "inverted", "slant"] = Field(
+        "density",
+        description="density: as reported; inverted: less what inversion makes of the field; slant: TEC of the ray",
+    )
+    inversion_from_epoch: int = Field(
+        0, ge=0, description="before which targets are first corrected; 0: at the start, through IRI alone"
+    )
+    inversion_every_epochs: int = Field(4, ge=1, description="epochs between corrections, through the model then")
+    inversion_limit_dex: float = Field(0.25, gt=0, description="dex; largest correction of a target either way")
     night_low_weight: float = Field(
         1.0, ge=0, le=1, description="share of observed departures from IRI believed below 200 km in the dark; 0: none"
     )
@@ -183,11 +204,22 @@ class RunConfig(BaseModel):
     save_optimizer: bool = Field(True, description="False: of the checkpoints, only last.ckpt holds its state")
     compress: Literal["none", "gzip", "zstd"] = Field("none", description="of checkpoints")
 
+    @field_validator("window_group_size", mode="before")
+    @classmethod
+    def _none_means_all(cls, value):
+        """Settings saved by earlier versions say null."""
+        return "all" if value is None else value
+
     def __init__(self, **settings):
         try:
             super().__init__(**settings)
         except ValidationError as error:
             raise InputError(_sentence(error)) from None
+        check_highest(self)
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Refuse settings that contradict each other, or that have no effect together."""
         if 180 % self.tec_downsample_factor:
             divisors = [n for n in range(1, 181) if 180 % n == 0]
             raise InputError(f"tec_downsample_factor={self.tec_downsample_factor} does not divide 180; use {divisors}")
@@ -201,8 +233,34 @@ class RunConfig(BaseModel):
                 f"tec_input=True with longitude_jitter_deg={self.longitude_jitter_deg:g}: a moved point has not "
                 "the TEC of its new place; set longitude_jitter_deg=0.0"
             )
+        if self.tec_frame == "sun" and self.direction_source == "observed":
+            raise InputError(
+                "tec_frame='sun' with direction_source='observed': there is no window of maps to turn; "
+                "set tec_frame='earth'"
+            )
+        if self.direction_hinge < 1 and self.direction_mode == "document":
+            raise InputError(
+                f"direction_hinge={self.direction_hinge:g} with direction_mode='document': that form has no hinge; "
+                "set direction_hinge=1.0"
+            )
         if self.mode == "forecast" and self.split != "last-days":
             raise InputError(f"mode='forecast' with split={self.split!r}: a forecast holds out split='last-days'")
+
+    @property
+    def uses_directions(self) -> bool:
+        """Whether the direction loss is asked for at all; a weight of zero costs nothing."""
+        return self.w_tec_direction > 0
+
+    @property
+    def directions_first(self) -> bool:
+        """Whether directions are known before the density is trained: observed ones, or the ConvLSTM's, tabulated."""
+        if self.direction_mode == "document" and self.direction_source == "network":
+            return False  # there the direction loss teaches the ConvLSTM, too
+        return self.direction_source == "observed" or self.direction_training == "first"
+
+    def windows_at_once(self, windows: int) -> int:
+        """How many of some windows are kept for the backward pass at once."""
+        return windows if self.window_group_size == "all" else min(self.window_group_size, windows)
 
     @classmethod
     def preset(cls, name: str = "default", **changes) -> "RunConfig":
@@ -232,17 +290,17 @@ class RunConfig(BaseModel):
             InputError: no such file, no JSON, or settings that this version does not accept.
         """
         try:
-            return cls(**json.loads(Path(path).read_text()))
-        except (OSError, TypeError, ValueError) as error:
+            return cls(**read_json(path, "a run's settings"))
+        except (TypeError, InputError) as error:
             raise InputError(f"{path}: cannot be read as a run's settings ({error})") from None
 
 
 def _sentence(error: ValidationError) -> str:
     """One sentence for the first thing that is wrong: key, value, what would be accepted."""
     first = error.errors()[0]
-    key, value = ".".join(map(str, first["loc"])), first["input"]
+    key, value = quoted(".".join(map(str, first["loc"]))), quoted(repr(first["input"]))
     if first["type"] == "extra_forbidden":
-        return f"{key}={value!r}: there is no setting {key!r}; the settings are {', '.join(RunConfig.model_fields)}"
+        return f"{key}={value}: there is no setting {key!r}; the settings are {', '.join(RunConfig.model_fields)}"
     hint = " (write True or False: papermill reads 'true' as text)" if first["type"] == "bool_type" else ""
     wanted = RunConfig.model_fields[key].description if key in RunConfig.model_fields else ""
-    return f"{key}={value!r} is not accepted: {first['msg'].lower()}{hint}; {key} is: {wanted}"
+    return f"{key}={value} is not accepted: {first['msg'].lower()}{hint}; {key} is: {wanted}"

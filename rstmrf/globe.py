@@ -17,6 +17,7 @@ from rstmrf.units import EARTH_RADIUS_KM, wrap_longitude
 
 POLAR_LIMIT_DEG = 85.0
 SMALLEST_COSINE = 1e-3
+SHORTEST = 1e-8  # of a vector that has a direction; gradients of log10 Ne are as small as 1e-6 per km
 
 
 def pad_globe(maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h+2 w+2"]:
@@ -92,9 +93,9 @@ def tec_gradient(maps: Float[Tensor, "n 1 h w"], mode: str = "metric") -> Float[
 
 def cosine(a: Float[Tensor, "n 2 ..."], b: Float[Tensor, "n 2 ..."]) -> Float[Tensor, "n ..."]:
     """Cosine of the angle between two fields of vectors along dimension 1; 0 where one of them vanishes."""
-    # Gradients are as small as 1e-6 per km: the guard must be far below the squares of both.
-    length = torch.sqrt(((a**2).sum(1) * (b**2).sum(1)).clamp(min=1e-36))
-    return (a * b).sum(1) / length
+    # Each length has a floor of its own, so that a vector near zero has no gradient without bound.
+    lengths = (torch.sqrt((x**2).sum(1).clamp(min=SHORTEST**2)) for x in (a, b))
+    return (a * b).sum(1) / math.prod(lengths)
 
 
 def mean_cosine(truth, maps, max_lat_deg=POLAR_LIMIT_DEG) -> float:

@@ -1,22 +1,19 @@
 """Stated uncertainty: recalibrated on the development part, and from several models trained apart."""
 
 from pathlib import Path
-from typing import NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from rstmrf.data.batch import PointSet
 from rstmrf.data.run_data import RunData
+from rstmrf.data.saved_run import save_run
 from rstmrf.data.splits import DEVELOPMENT
-from rstmrf.errors import InputError
 from rstmrf.metrics import recalibration_factor
+from rstmrf.model.ensemble import Models, save_ensemble
 from rstmrf.model.whole import RSTMRF
 from rstmrf.predict import Predictor
 from rstmrf.training.loop import train
-
-_CHUNK = 16384
 
 
 def stated_sigma(model: RSTMRF, data: RunData, points: PointSet) -> Float[Tensor, " p"]:
@@ -25,14 +22,7 @@ def stated_sigma(model: RSTMRF, data: RunData, points: PointSet) -> Float[Tensor
     Raises:
         InputError: a model that was trained without a σ.
     """
-    if model.spread is None:
-        raise InputError("this model states no uncertainty; train it with w_sigma above 0, such as 1")
-    out = torch.empty(len(points))
-    with torch.no_grad():
-        for rows in torch.argsort(points.coords[:, 3], stable=True).split(_CHUNK):
-            batch = data.processor(points.select(rows))
-            out[rows] = model.spread.sigma(batch.coords, batch.unique_sw_seq, batch.tec_indices)
-    return out
+    return Predictor(model, data.iri, data.processor).sigma(points)
 
 
 def recalibrate(model: RSTMRF, data: RunData) -> float:
@@ -43,25 +33,29 @@ def recalibrate(model: RSTMRF, data: RunData) -> float:
     points = data.part(DEVELOPMENT)
     model_error = _error(Predictor(model, data.iri, data.processor).residual(points), points)
     factor = recalibration_factor(model_error, stated_sigma(model, data, points).numpy(), points.profile.numpy())
-    model.spread.scale.mul_(factor)
+    model.spread.scale.mul_(factor)  # pyright: ignore[reportOptionalMemberAccess]
     return factor
 
 
-class Ensemble(NamedTuple):
+class Ensemble(Models):
     """Models that differ in their seed alone. Their mean predicts; their disagreement adds to the σ they state."""
 
-    models: list[RSTMRF]
-    scale: float = 1.0
+    __slots__ = ()
 
     @classmethod
     def train(cls, data: RunData, run_dir, seeds, **options) -> "Ensemble":
         """Train a model for each seed on the same split, recalibrated together; options as in `train`."""
-        config, models = data.config, []
-        for seed in seeds:
-            data.config = config.changed(seed=seed)
-            models.append(train(data, Path(run_dir) / f"seed-{seed}", **options))
-        data.config = config
-        return cls(models).recalibrated(data)
+        folder, seeds = Path(run_dir), list(seeds)
+        models = [train(data.with_seed(seed), folder / f"seed-{seed}", **options) for seed in seeds]
+        return cls(models).recalibrated(data).saved(run_dir, data, seeds)
+
+    def saved(self, run_dir, data: RunData, seeds) -> "Ensemble":
+        """Write each model into its folder within `run_dir`, and what joins them beside, for `rstmrf.load`."""
+        members = [f"seed-{seed}" for seed in seeds]
+        for model, name, seed in zip(self.models, members, seeds, strict=True):
+            save_run(Path(run_dir) / name, model, data.with_seed(seed))
+        save_ensemble(run_dir, members, self.scale)
+        return self
 
     def recalibrated(self, data: RunData) -> "Ensemble":
         """The same models with their σ scaled on the development part, as by `recalibrate`."""
@@ -72,17 +66,11 @@ class Ensemble(NamedTuple):
 
     def residual(self, data: RunData, points: PointSet) -> Float[Tensor, " p"]:
         """Mean residual of log10 Ne."""
-        return self._residuals(data, points).mean(0)
+        return Predictor(self, data.iri, data.processor).residual(points)
 
     def sigma(self, data: RunData, points: PointSet) -> Float[Tensor, " p"]:
         """σ [dex]: what the models state, on average of its square, and the spread of their means."""
-        variance = self._residuals(data, points).var(0, correction=0)
-        if self.models[0].spread is not None:
-            variance += torch.stack([stated_sigma(m, data, points) ** 2 for m in self.models]).mean(0)
-        return self.scale * variance.sqrt()
-
-    def _residuals(self, data, points):
-        return torch.stack([Predictor(m, data.iri, data.processor).residual(points) for m in self.models])
+        return Predictor(self, data.iri, data.processor).sigma(points)
 
 
 def _error(residual, points: PointSet):

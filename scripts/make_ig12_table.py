@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rstmrf.errors import InputError
 
-TABLE = Path(__file__).resolve().parents[1] / "rstmrf" / "data" / "tables" / "ig12_rz12.csv"
+TABLE = Path(__file__).resolve().parents[1] / "rstmrf" / "background" / "tables" / "ig12_rz12.csv"
 PROVENANCE = """\
 # Monthly IG12 and Rz12 of IRI: file ig_rz.dat, as distributed in iri20py 0.0.5 (Apache-2.0)
 # update date on its first line: {update}; values for later months, and for the half year before, rest on predictions

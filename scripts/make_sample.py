@@ -26,6 +26,7 @@ POINT_PACKING = {
     "alt_km": (1.0, "int16"),
     "log10_ne_m3": (0.0005, "int16"),
     "sigma_log10_ne": (0.0001, "int16"),
+    "azimuth_deg": (0.1, "int16"),
 }
 HISTORY_DAYS = np.timedelta64(40, "D")  # what a centred mean of 81 days reaches beyond the days asked for
 BANDS_KM = ((120, 200), (200, 300), (300, 500))

@@ -1,7 +1,7 @@
 """Directions hours ahead: the ConvLSTM against persistence: `python -m studies.leads [FOLDER]`.
 
 FOLDER is what `scripts/make_month.py` wrote; without it the packaged sample's two days of real maps are used. The head
-is trained alone, by its own supervision (`head_loss`), on hours that hold training points; it is scored on held-out
+is trained alone, by its own supervision (`head_term`), on hours that hold training points; it is scored on held-out
 hours: locked days of the month, blocks of hours of the sample. No density takes part. The step is chosen on hours
 of the development part. Rows are added to `results/leads.json`; what is there is not run again.
 """
@@ -20,7 +20,8 @@ from rstmrf.data.splits import DEVELOPMENT, TEST_TIMES, TRAIN
 from rstmrf.evaluation.directions import direction_scores
 from rstmrf.model.whole import RSTMRF
 from rstmrf.readers.inputs import load_inputs
-from rstmrf.training.losses import head_loss
+from rstmrf.training.head import MapWindows
+from rstmrf.training.losses import head_term
 
 RESULTS = Path(__file__).parent / "results" / "leads.json"
 LEADS, SEEDS, STEPS, WINDOWS, RATE = (0, 1, 2, 3, 6), (0, 1, 2), 400, 16, 4e-3
@@ -38,14 +39,13 @@ def trained(data: RunData, seed: int):
     model = RSTMRF(data.config, data.duration_hours)
     processor = data.processor
     rows = torch.from_numpy(hours_of(data, TRAIN)) - processor.first_hour
-    window = torch.arange(1 - processor.seq_len, 1) - processor.lead_hours
     optimizer = torch.optim.AdamW(model.direction_field.parameters(), lr=RATE, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, STEPS, pct_start=0.1)
     curve, best = [], None
     for step in range(1, STEPS + 1):
         some = rows[torch.randperm(len(rows))[:WINDOWS]]
-        field = model.direction_field(processor.tec[some[:, None] + window])
-        loss = head_loss(field, processor.tec[some], data.config.direction_mode)
+        batch = MapWindows(processor.map_windows(some), processor.tec[some])
+        loss = head_term(model.direction_field(batch.unique_tec_map_seq), batch, data.config).mean
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.direction_field.parameters(), 1.0)

@@ -26,7 +26,8 @@ from rstmrf.model.weights import load_model, save_model
 from rstmrf.predict import Predictor
 from rstmrf.readers.inputs import load_inputs
 from rstmrf.runtime import keep_freed_memory
-from rstmrf.training.loop import history, train
+from rstmrf.training.log import history
+from rstmrf.training.loop import train
 from rstmrf.uncertainty import Ensemble, recalibrate, stated_sigma
 
 RESULTS = Path(__file__).parent / "results" / "month.json"

@@ -20,7 +20,7 @@ import pandas as pd
 from benchmarks.memory import CONFIGURATIONS
 from rstmrf.config import RunConfig
 from rstmrf.costs import planning
-from rstmrf.training.loop import history, memory_history
+from rstmrf.training.log import history, memory_history
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results" / "tradeoffs.json"

@@ -95,6 +95,7 @@ def tiny_config():
         seq_len=3,
         tec_downsample_factor=30,
         tec_feat_dim=4,
+        head_epochs=3,
     )
 
 

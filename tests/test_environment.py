@@ -29,12 +29,15 @@ def test_environment_lists_what_the_package_needs():
     by_conda = names(d for d in environment["dependencies"] if isinstance(d, str)) - {"python", "pip"}
     by_pip = names(d for d in by_pip if not d.startswith("-"))
     extras = PROJECT["optional-dependencies"]
-    assert by_pip | by_conda == names([*PROJECT["dependencies"], *extras["test"], *extras["book"], *extras["sample"]])
+    installed = ("notebooks", "test", "lint", "book", "sample")  # what `make` installs
+    assert f".[{','.join(installed)}]" in (ROOT / "Makefile").read_text()
+    assert by_pip | by_conda == names([*PROJECT["dependencies"], *(r for extra in installed for r in extras[extra])])
 
 
 def test_constraints_pin_what_the_package_needs():
     pinned = names(line for line in (ROOT / "constraints.txt").read_text().splitlines() if re.match(r"\w", line))
     assert names(PROJECT["dependencies"]) <= pinned
+    assert all(names(extra) <= pinned for extra in PROJECT["optional-dependencies"].values())
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

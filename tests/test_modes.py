@@ -11,7 +11,7 @@ from rstmrf.data.splits import TEST_TIMES
 from rstmrf.errors import InputError
 from rstmrf.model.whole import RSTMRF
 from rstmrf.readers.indices import given_indices
-from rstmrf.training.losses import loss_terms
+from rstmrf.training.losses import loss_terms, means
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -22,7 +22,7 @@ def test_physics_is_asked_at_the_collocation_points(thin_observations, sample_te
     batch = next(iter(data.train_dataloader()))
     assert len(batch.collocation.coords) == 64 and batch.physics is batch.collocation
     assert torch.isfinite(batch.collocation.background).all()
-    terms = loss_terms(batch, RSTMRF(config, 48.0), config)
+    terms = means(loss_terms(batch, RSTMRF(config, 48.0), config))
     assert all(torch.isfinite(term) for term in terms.values())
 
 

@@ -11,7 +11,7 @@ from rstmrf.evaluation.evaluate import validate
 from rstmrf.metrics import calibration_table, calibration_verdict
 from rstmrf.model.whole import RSTMRF
 from rstmrf.training.loop import train
-from rstmrf.training.losses import loss_terms, sigma_loss
+from rstmrf.training.losses import loss_terms, sigma_cost
 from rstmrf.uncertainty import Ensemble, recalibrate, stated_sigma
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -28,15 +28,15 @@ def stating(thin_observations, sample_tec, sample_indices, tiny_config, tmp_path
 def test_the_likelihood_is_least_at_the_true_sigma():
     torch.manual_seed(0)
     error = 0.3 * torch.randn(20_000, dtype=torch.float64)
-    losses = [sigma_loss(error, torch.full_like(error, np.log(sigma))).item() for sigma in (0.2, 0.3, 0.4)]
+    losses = [sigma_cost(error, torch.full_like(error, np.log(sigma))).mean().item() for sigma in (0.2, 0.3, 0.4)]
     assert losses[1] == min(losses)
 
 
 def test_it_never_teaches_the_prediction(stating):
     model, data = stating
     batch = data.processor(data.points.select(torch.arange(200)))
-    term = loss_terms(batch, model, data.config)["sigma"]
-    others = [p for part in (model.residual_field, model.direction_field) for p in part.parameters()]
+    term = loss_terms(batch, model, data.config)["sigma"].mean
+    others = [p for p in model.residual_field.parameters()]
     found = torch.autograd.grad(term, [*others, *model.spread.parameters()], allow_unused=True)
     assert all(g is None for g in found[: len(others)])
     assert all(g is not None for g in found[len(others) :])
@@ -89,7 +89,8 @@ def test_an_ensemble_is_less_sure_than_its_models(stating, tmp_path):
     points = data.part(DEVELOPMENT)
     stated = torch.stack([stated_sigma(m, data, points) ** 2 for m in ensemble.models]).mean(0).sqrt()
     assert (ensemble.sigma(data, points) >= ensemble.scale * stated * (1 - 1e-6)).all()
-    assert data.config.seed == 0 and sorted(p.name for p in tmp_path.iterdir()) == ["seed-0", "seed-1"]
+    assert data.config.seed == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["ensemble.json", "seed-0", "seed-1"]
     report = validate(
         ensemble, data, n_bootstrap=2, min_profiles=1, min_days=1, sigma=ensemble.sigma(data, points).numpy()
     )

@@ -48,9 +48,3 @@ class DayMaps:
             low, high = self._months[month.year, month.month].view(2, -1, len(index))
             table = table + low * (weight * (1 - index)).float() + high * (weight * index).float()
         return table.to(self._dtype)
-
-    def __getstate__(self):
-        return {**self.__dict__, "_tables": {}, "_lock": None}
-
-    def __setstate__(self, state):
-        self.__dict__.update(state, _lock=Lock())

@@ -52,7 +52,7 @@ class IriBackground:
         self.start = date.fromisoformat(str(start)[:10])
         ig12, f107 = (np.atleast_1d(np.array(x, float)) for x in (ig12, f107))
         _check_drivers(ig12, f107)
-        self.n_days = len(ig12)
+        self.ig12, self.f107, self.n_days = ig12, f107, len(ig12)
         days = [self.start + timedelta(days=i) for i in range(self.n_days)]
         self._day_maps = DayMaps(days, ig12, f107, dtype)
         self._f107 = torch.from_numpy(f107).to(dtype)
@@ -105,10 +105,32 @@ class IriBackground:
     def peak(self, lat, lon, hours) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
         """NmF2 [m⁻³] and hmF2 [km] at places and times, each `[N]`."""
 
-        def at(day, lat, lon, alt_km, hours):
+        def at(day, lat, lon, hours):
             return self._layers_at(day, lat, lon, hours)[:2]
 
-        return tuple(self._at_points(at, 2, (lat, lon, np.full(np.shape(lat), 300.0), hours)))
+        nm_f2_m3, hm_f2_km = self._at_places(at, 2, lat, lon, hours)
+        return nm_f2_m3, hm_f2_km
+
+    def layers(self, lat, lon, hours) -> profile.Layers:
+        """Peaks and thicknesses of the layers at places and times, each `[N]`: what `profile` asks for."""
+        return profile.Layers(*self._at_places(self._layers_at, len(profile.Layers._fields), lat, lon, hours))
+
+    def m3000(self, lat, lon, hours) -> Float[Tensor, " n"]:
+        """M(3000)F2 [1] at places and times `[N]`: by how much the MUF over 3000 km exceeds foF2."""
+        number = maps.PARAMETERS.index("M3000")
+
+        def at(day, lat, lon, hours):
+            return (self._interpolate(day, lat, lon, hours)[0][:, number],)
+
+        return self._at_places(at, 1, lat, lon, hours)[0]
+
+    def __reduce__(self):
+        # To another process only the drivers travel: it reads the maps from the cache.
+        return type(self), (self.start.isoformat(), self.ig12, self.f107, self.dtype)
+
+    def _at_places(self, function, members: int, lat, lon, hours):
+        places = (lat, lon, np.full(np.shape(lat), 300.0), hours)
+        return self._at_points(lambda day, lat, lon, _, hours: function(day, lat, lon, hours), members, places)
 
     def _at_points(
         self, function, members: int, points, first_number=0, levels=None, extra=()
@@ -184,7 +206,7 @@ class IriBackground:
         lat = lat * profile.DEG
         return torch.sin(lat) * sine + torch.cos(lat) * cosine * torch.cos(hour_angle * profile.DEG)
 
-    def _interpolate(self, day, lat, lon, hours, derivatives=False):
+    def _interpolate(self, day, lat, lon, hours, derivatives=False) -> tuple[Tensor, ...]:
         """Maps at points `[N, 5]` (with ∂/∂lat, ∂/∂lon): a cubic B-spline of 4 times, rows and columns.
 
         A read brings four neighbouring columns, 20 numbers in a row of memory. Times and rows are summed while

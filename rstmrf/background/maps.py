@@ -78,7 +78,7 @@ def _spline_coefficients(maps: np.ndarray) -> np.ndarray:
     circle = np.concatenate([maps, beyond], axis=2)
     for axis in (1, 2, 3):
         circle = spline_filter1d(circle, order=3, axis=axis, mode="grid-wrap")
-    rows = np.arange(-2, N_LAT + 2) % circle.shape[2]
+    rows = np.arange(-2, N_LAT + 2) % (2 * N_LAT - 2)  # the length of the circle
     return np.ascontiguousarray(circle[:, :, rows], dtype=np.float32)
 
 

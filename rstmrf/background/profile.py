@@ -139,7 +139,7 @@ def _epstein(peak, hm, thickness, alt_km, order):
     return tuple(4 * peak * x / thickness**n for n, x in enumerate(bell))
 
 
-def _bell(z: Tensor, order):
+def _bell(z: Tensor, order) -> tuple[Tensor, ...]:
     """s(1 − s) of the logistic s, and its derivatives in z."""
     half = torch.sigmoid(z.clamp(-60.0, 60.0))
     bell = half * (1 - half)

@@ -41,15 +41,16 @@ def smooth_step(x):
     return x * x * (3.0 - 2.0 * x)
 
 
-def _quadrature():
-    """Levels [km] and weights [km] of Gauss-Legendre integration from 80 to 1000 km, in four pieces."""
+def gauss_levels(low_km: float, high_km: float) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, " q"]]:
+    """Levels [km] and weights [km] of Gauss-Legendre integration between two altitudes, in pieces by layers."""
     pieces = [(80.0, 130.0, 6), (130.0, 240.0, 8), (240.0, 480.0, 10), (480.0, ALT_RANGE_KM[1], 6)]
-    rules = [(low, (high - low) / 2, *np.polynomial.legendre.leggauss(n)) for low, high, n in pieces]
+    within = [(max(low, low_km), min(high, high_km), n) for low, high, n in pieces if high > low_km and low < high_km]
+    rules = [(low, (high - low) / 2, *np.polynomial.legendre.leggauss(n)) for low, high, n in within]
     levels_km = np.concatenate([low + half * (1 + node) for low, half, node, _ in rules])
     return levels_km, np.concatenate([half * weight for _, half, _, weight in rules])
 
 
-LEVELS_KM, _WEIGHTS_KM = _quadrature()
+LEVELS_KM, _WEIGHTS_KM = gauss_levels(*ALT_RANGE_KM)
 
 
 def _topside_km(log10_ne, levels_km):

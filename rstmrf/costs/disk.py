@@ -7,12 +7,13 @@ import torch
 from safetensors.torch import save
 
 from rstmrf.config import RunConfig
+from rstmrf.costs.planning import learns_directions
 from rstmrf.model.whole import RSTMRF
 from rstmrf.training.checkpoints import packed, squeezed
 
 KB = 1e3
 #: bytes of an epoch's row in metrics.csv and of a row of memory every ten batches; of `config.json` and its like
-_EPOCH_ROW, _MEMORY_ROW, _SMALL_FILES = 220, 20, 6_000
+_EPOCH_ROW, _MEMORY_ROW, _HEAD_ROW, _SMALL_FILES = 220, 20, 60, 6_000
 SW_MEMBERS, FLOAT32 = 2, 4
 
 
@@ -29,7 +30,7 @@ def weight_sizes(model: torch.nn.Module) -> pd.DataFrame:
         content = save(tensors)
         for compress in ("none", "gzip", "zstd"):
             sizes[kind if compress == "none" else f"{kind}, {compress}"] = len(squeezed(content, compress))
-    optimizer = {"model": state, "optimizer": _optimizer_state(model)}
+    optimizer = {"model": state, "optimizer": _optimizer_state(model.parameters())}
     for compress in ("none", "gzip", "zstd"):
         name = "float32 with optimizer"
         sizes[name if compress == "none" else f"{name}, {compress}"] = len(packed(optimizer, compress))
@@ -53,14 +54,27 @@ def predict_run(config: RunConfig, epochs: int | None = None, batches: int = 100
     periodic = 0 if config.save_best_only else epochs // config.save_interval
     log = epochs * (_EPOCH_ROW + -(-batches // 10) * _MEMORY_ROW)
     rows = {
-        "best checkpoint": (1, light),
-        "periodic checkpoints": (periodic, periodic * light),
-        "last checkpoint": (1, whole),
-        "log": (1, log),
-        "weights": (1, len(save({name: value.contiguous() for name, value in model.state_dict().items()}))),
-        "settings and scores": (3, _SMALL_FILES),
+        "best checkpoint": [1, light],
+        "periodic checkpoints": [periodic, periodic * light],
+        "last checkpoint": [1, whole],
+        "log": [1, log],
+        "weights": [1, len(save({name: value.contiguous() for name, value in model.state_dict().items()}))],
+        "settings and scores": [3, _SMALL_FILES],
     }
+    if learns_directions(config):
+        for kind, size in _of_head(model.direction_field, config).items():
+            rows[kind] = [rows[kind][0] + 1, rows[kind][1] + size]
     return pd.DataFrame(rows, index=["files", "bytes"]).T
+
+
+def _of_head(field, config) -> dict[str, int]:
+    """Bytes of what the ConvLSTM's own training leaves in a run's folder."""
+    state = {f"direction_field.{name}": value for name, value in field.state_dict().items()}
+    going_on = {"optimizer_states": [{"state": _optimizer_state(field.parameters())}]}
+    light = {"state_dict": state} | (going_on if config.save_optimizer else {})
+    sizes = [len(packed(content, config.compress)) for content in (light, {"state_dict": state} | going_on)]
+    kinds = "best checkpoint", "last checkpoint", "log", "weights"
+    return dict(zip(kinds, (*sizes, config.head_epochs * _HEAD_ROW, len(save(state))), strict=True))
 
 
 def measure_run(run_dir) -> pd.DataFrame:
@@ -87,11 +101,11 @@ def _kind(file: Path) -> str:
     return {".csv": "log", ".safetensors": "weights"}.get(file.suffix, "settings and scores")
 
 
-def _optimizer_state(model) -> dict:
+def _optimizer_state(parameters) -> dict:
     """As AdamW's after some steps: two moments like random numbers for each parameter, and a counter."""
     return {
         number: {"step": torch.tensor(1.0), "exp_avg": torch.randn_like(p), "exp_avg_sq": torch.rand_like(p)}
-        for number, p in enumerate(model.parameters())
+        for number, p in enumerate(parameters)
     }
 
 
@@ -100,7 +114,9 @@ def _checkpoint(model, config, whole: bool) -> dict:
     state = {f"model.{name}": value for name, value in model.state_dict().items()}
     saved = {"state_dict": state}
     if whole:
-        saved["optimizer_states"] = [{"state": _optimizer_state(model)}]
+        first = config.directions_first or not config.uses_directions
+        learned = [p for name, p in model.named_parameters() if not (first and name.startswith("direction_field"))]
+        saved["optimizer_states"] = [{"state": _optimizer_state(learned)}]
         if config.average_decay:
             saved["current_model_state"] = {name: value.clone() for name, value in state.items()}
     return saved

@@ -19,9 +19,11 @@ from rstmrf import memory
 from rstmrf.config import RunConfig
 from rstmrf.data.batch import Batch, Points
 from rstmrf.errors import InputError
+from rstmrf.model.direction import DirectionField
 from rstmrf.model.whole import RSTMRF
 from rstmrf.runtime import keep_freed_memory
-from rstmrf.training.losses import loss_terms, total_loss
+from rstmrf.training.head import WINDOWS_A_STEP, MapWindows
+from rstmrf.training.losses import head_term, loss_terms, total_loss
 
 HOURS = 720.0
 #: what `fit` allows the process beyond its tensors; `python -m benchmarks.memory` measures 1.06 to 1.54
@@ -60,26 +62,38 @@ class Fit(NamedTuple):
 
 
 def random_batch(config: RunConfig, windows: int) -> Batch:
-    """Random points, windows and maps of a configuration's sizes; `config.batch_size` points."""
-    points, factor = config.batch_size, config.tec_downsample_factor
+    """Random points, windows and maps of a configuration's sizes, as a `BatchDataset` makes them.
 
-    def places() -> Points:
+    `config.batch_size` observations; physics points of their own, maps of directions and of TEC as the settings say.
+    """
+    rows, columns = (n // config.tec_downsample_factor + 1 for n in (180, 360))
+
+    def places(points: int) -> Points:
         lat = torch.rad2deg(torch.asin(1.98 * torch.rand(points) - 0.99))
         place = [lat, 360 * torch.rand(points) - 180, 120 + 380 * torch.rand(points), HOURS * torch.rand(points)]
         background = torch.cat([10 + 2 * torch.rand(points, 1), 1e-3 * torch.rand(points, 4)], dim=1)
         return Points(torch.stack(place, dim=1), background, torch.randint(0, windows, (points,)))
 
-    at = places()
-    maps = 40 * torch.rand(windows, config.seq_len, 1, 180 // factor + 1, 360 // factor + 1)
+    def directions() -> Tensor:
+        return torch.rand(windows, 2, rows, columns) - 0.5
+
+    at, apart = places(config.batch_size), config.longitude_jitter_deg or config.collocation_points
+    few = config.physics_points if config.physics_points and config.physics_points < config.batch_size else None
+    tabulated, maps = config.uses_directions and config.directions_first, None
+    if config.tec_input or not tabulated:
+        maps = 40 * torch.rand(windows, config.seq_len, 1, rows, columns)
     return Batch(
         coords=at.coords,
-        target_ne=10 + 2 * torch.rand(points),
+        target_ne=10 + 2 * torch.rand(config.batch_size),
         background=at.background,
         tec_indices=at.tec_indices,
         unique_sw_seq=5 * torch.rand(windows, config.driver_hours or config.seq_len, 2),
         unique_tec_map_seq=maps,
-        target_tec_map=maps[:, -1].clone(),
-        collocation=places() if config.longitude_jitter_deg else None,
+        target_tec_map=40 * torch.rand(windows, 1, rows, columns),
+        collocation=places(config.collocation_points or few or config.batch_size) if apart or few else None,
+        next_tec_map=40 * torch.rand(windows, 1, rows, columns) if config.tec_input else None,
+        direction_maps=directions() if tabulated else None,
+        next_direction_maps=directions() if tabulated and not config.lead_hours else None,
     )
 
 
@@ -87,15 +101,36 @@ def make_step(config: RunConfig, windows: int, device: str = "cpu") -> Step:
     """A training step of a configuration on random data with N unique windows."""
     with torch.device(device):
         model = RSTMRF(config, HOURS)
-    optimizer = torch.optim.AdamW(model.parameters(), fused=not config.use_amp)
+    if config.directions_first or not config.uses_directions:
+        model.direction_field.requires_grad_(False)
+    learned = [p for p in model.parameters() if p.requires_grad]
     batch = random_batch(config, windows).to(device)
-    half = torch.float16 if device == "cuda" else torch.bfloat16
 
     def forward():
-        with torch.autocast(device, half, enabled=config.use_amp):
+        with torch.autocast(device, torch.bfloat16, enabled=config.use_amp):
             return total_loss(loss_terms(batch, model, config), config)
 
-    return Step(model, optimizer, batch, forward)
+    return Step(model, torch.optim.AdamW(learned, fused=not config.use_amp), batch, forward)
+
+
+def make_head_step(config: RunConfig, device: str = "cpu") -> Step:
+    """A step of the ConvLSTM's own training, which comes before the density's (`direction_training` "first")."""
+    rows, columns = (n // config.tec_downsample_factor + 1 for n in (180, 360))
+    with torch.device(device):
+        field = DirectionField(config)
+        maps = 40 * torch.rand(WINDOWS_A_STEP, config.seq_len, 1, rows, columns)
+    batch = MapWindows(maps, maps[:, -1].clone())
+
+    def forward():
+        with torch.autocast(device, torch.bfloat16, enabled=config.use_amp):
+            return head_term(field(batch.unique_tec_map_seq).float(), batch, config).mean
+
+    return Step(field, torch.optim.AdamW(field.parameters()), batch, forward)
+
+
+def learns_directions(config: RunConfig) -> bool:
+    """Whether a run with maps trains the ConvLSTM alone before the density."""
+    return config.uses_directions and config.directions_first and config.direction_source == "network"
 
 
 def step_ledger(config: RunConfig, windows: int | None = None) -> pd.DataFrame:
@@ -113,12 +148,21 @@ def step_ledger(config: RunConfig, windows: int | None = None) -> pd.DataFrame:
         return memory.ledger(step.forward, step.model, step.optimizer, step.batch)
 
 
+def head_ledger(config: RunConfig) -> pd.DataFrame:
+    """The `memory.ledger` of a step of the ConvLSTM's own training, on fake tensors."""
+    with memory.fake_tensors():
+        step = make_head_step(config)
+        return memory.ledger(step.forward, step.model, step.optimizer, step.batch._asdict())
+
+
 def predict_peak(config: RunConfig, windows: int | None = None) -> float:
     """Most memory [MB] that the tensors of a training step take at one time; nothing is allocated.
 
-    Arguments and errors are those of `step_ledger`.
+    Where the ConvLSTM is trained alone before, the larger of both phases. Arguments and errors are those of
+    `step_ledger`.
     """
-    return memory.peak_mb(step_ledger(config, windows))
+    peak = memory.peak_mb(step_ledger(config, windows))
+    return max(peak, memory.peak_mb(head_ledger(config))) if learns_directions(config) else peak
 
 
 def measure_peak(
@@ -161,7 +205,7 @@ def fit(
 
     Returns:
         The changed settings, and a table of all that was tried: `batch_size`, `window_group_size`, `tensors_mb`,
-        `process_mb` and whether it `fits`. `window_group_size` is None where all windows fit at once.
+        `process_mb` and whether it `fits`. `window_group_size` is "all" where all windows fit at once.
 
     Raises:
         InputError: not even one point with one window at a time fits.
@@ -172,7 +216,7 @@ def fit(
 
     def fits(batch: int, group: int) -> bool:
         if (batch, group) not in tried:
-            changed = config.changed(batch_size=batch, window_group_size=group if group < windows else None)
+            changed = config.changed(batch_size=batch, window_group_size=group if group < windows else "all")
             tried[batch, group] = predict_peak(changed, windows)
         return tried[batch, group] * factor <= budget_mb
 
@@ -190,10 +234,10 @@ def fit(
             f"{factor * tried[1, 1]:.0f} MB; give more, fewer windows, or a larger tec_downsample_factor"
         )
     groups = sorted({*(2**i for i in range(windows.bit_length())), windows})
-    group = largest(groups, lambda g: fits(batch, g))
+    group = largest(groups, lambda g: fits(batch, g)) or 1  # one at a time fits: the batch was so chosen
     rows = [(b, g, mb, mb * factor, mb * factor <= budget_mb) for (b, g), mb in sorted(tried.items())]
     table = pd.DataFrame(rows, columns=["batch_size", "window_group_size", "tensors_mb", "process_mb", "fits"])
-    return Fit(config.changed(batch_size=batch, window_group_size=group if group < windows else None), table)
+    return Fit(config.changed(batch_size=batch, window_group_size=group if group < windows else "all"), table)
 
 
 def _windows(config, windows) -> int:
@@ -224,6 +268,11 @@ def _measure_here() -> None:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         base = torch.cuda.memory_allocated() / memory.MB
+    if learns_directions(config):
+        step = make_head_step(config, device)
+        step.run()
+        del step
+        gc.collect()
     step = make_step(config, task["windows"], device)
     for _ in range(task["steps"]):
         started = time.perf_counter()

@@ -52,19 +52,19 @@ class CollocationPool:
         start = np.datetime64(iri.start.isoformat(), "ns")
         self.points = PointSet(coords, torch.full((n,), float("nan")), background, torch.full((n,), -1), start)
 
-    def draw(self, n: int, hours: Int[Tensor, " h"] | None = None, n_hours: int = 1) -> PointSet:
+    def draw(self, n: int, random: torch.Generator, hours: Int[Tensor, " h"] | None = None, n_hours: int = 1):
         """About `n` points, as many in each hour: in those of `hours` that the pool has, else in `n_hours` at random.
 
-        Their density is NaN: there is none to fit. Random numbers are torch's own.
+        Returns a `PointSet`; its density is NaN: there is none to fit.
         """
         if hours is None:
-            rows = torch.randperm(len(self.hours))[:n_hours]
+            rows = torch.randperm(len(self.hours), generator=random)[:n_hours]
         else:
             rows = torch.isin(self.hours, hours).nonzero()[:, 0]
             if not len(rows):
-                return self.draw(n, None, n_hours)
+                return self.draw(n, random, None, n_hours)
         each = -(-n // len(rows))
-        chosen = torch.randint(self.per_hour, (len(rows), each)) + self.per_hour * rows[:, None]
+        chosen = torch.randint(self.per_hour, (len(rows), each), generator=random) + self.per_hour * rows[:, None]
         return self.points.select(chosen.flatten())
 
 
@@ -86,7 +86,7 @@ def allowed_hours(processor, n_days: int, train_hours, *, which: str, last_hour:
 
 
 def collocator(config: RunConfig, processor, iri: IriBackground, train_hours, last_hour=None):
-    """A function from the points of a batch to its collocation points, as the settings `collocation_*` say.
+    """A function from the points of a batch, and random numbers, to its collocation points, as the settings say.
 
     Where hours are "seen", points lie in the batch's own hours, which costs no window more; where they are "all", in
     `collocation_windows` hours at random. Arguments as in `allowed_hours`.
@@ -96,9 +96,9 @@ def collocator(config: RunConfig, processor, iri: IriBackground, train_hours, la
     kind = {"altitude": c.collocation_altitude, "peak_km": c.direction_peak_km, "width_km": c.direction_width_km}
     pool = CollocationPool(hours, iri, seed=c.seed, **kind)
 
-    def draw(batch: PointSet) -> PointSet:
+    def draw(batch: PointSet, random: torch.Generator) -> PointSet:
         own = batch.coords[:, 3].floor().long().unique() if c.collocation_hours == "seen" else None
-        return pool.draw(c.collocation_points, own, c.collocation_windows)
+        return pool.draw(c.collocation_points, random, own, c.collocation_windows)
 
     return draw
 

@@ -32,7 +32,7 @@ def within_gap(
     """Which hours [h] lie less than `gap_hours` before one of the blocks or after it, or within it."""
     start = np.asarray(blocks, float)[:, None] * block_hours
     near = (hours > start - gap_hours) & (hours < start + block_hours + gap_hours)
-    return near.any(axis=0)
+    return np.any(near, axis=0)
 
 
 def _one_of_each(ordered, n_groups, rng):

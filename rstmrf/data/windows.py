@@ -1,19 +1,15 @@
 """Sliding windows of TEC maps and indices: few are unique, whatever the batch (S2–S5)."""
 
-from collections.abc import Callable
-from dataclasses import replace
-
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from rstmrf.data.batch import Batch, Points, PointSet
+from rstmrf.data.coverage import HOUR, WindowCoverage
+from rstmrf.data.direction_table import DirectionTable
 from rstmrf.errors import InputError
 from rstmrf.readers.tec import downsample
-from rstmrf.units import wrap_longitude
-
-HOUR = np.timedelta64(1, "h")
 
 
 class SlidingWindowBatchProcessor:
@@ -22,18 +18,24 @@ class SlidingWindowBatchProcessor:
     A point belongs to the last whole hour at or before its time; its window is that hour and the `seq_len` − 1 before.
 
     Args:
-        tec: `vtec_tecu` (time, lat, lon) [TECU], hourly, on the 181 × 361 grid.
+        tec: `vtec_tecu` (time, lat, lon) [TECU], hourly, on the 181 × 361 grid; None: a run without maps.
         indices: `kp` and `f107_sfu` (time), hourly.
         start: time zero of the points' hours.
         seq_len: hours in a window.
         tec_downsample_factor: divides 180; 4 gives 46 × 91.
         lead_hours: how long before a point's hour its window of maps ends; that of indices, and `target_tec_map`, stay.
-        next_map: give batches the maps of the hour after, too.
+        tec_input: give batches what a field needs that sees the value of TEC, too: the map of the hour after.
         driver_hours: hours of indices in a window; None: `seq_len`.
         missing_hours: "error" refuses maps or indices with gaps; "mask" leaves out the points that need them.
+        shuffle_seed: give every hour the map of another one, drawn by this seed, for control.
+        known_until: h since start; maps and indices are held at what they were in that hour: a forecast knows no more.
+
+    Attributes:
+        tec: `[hours, 1, H, W]` [TECU], None without maps; sw: `[before + hours, 2]`, Kp and F10.7 [sfu];
+        coverage: the hours, and which of them have whole windows.
 
     Raises:
-        InputError: hours missing within the maps or the indices (named), unless masked; no hour common to both.
+        InputError: as `WindowCoverage`; a map or an index that holds something else than numbers.
     """
 
     def __init__(
@@ -45,164 +47,115 @@ class SlidingWindowBatchProcessor:
         seq_len=6,
         tec_downsample_factor=4,
         lead_hours=0,
-        next_map=False,
+        tec_input=False,
         driver_hours=None,
         missing_hours="error",
+        shuffle_seed: int | None = None,
+        known_until: float | None = None,
     ):
         self.start, self.seq_len = np.datetime64(start, "ns"), seq_len
-        self.lead_hours, self.next_map, self.driver_hours = lead_hours, next_map, driver_hours or seq_len
-        small = downsample(tec, tec_downsample_factor)
-        self.lat, self.lon = small["lat"].values, small["lon"].values
-        first, last = _common_hours(small["time"].values, indices["time"].values)
-        n_hours = int((last - first) / HOUR) + 1
-        self.first_hour = int((first - self.start) / HOUR)
-        self.tec, has_tec = _on_hours(small["time"].values, small["vtec_tecu"].values[:, None], first, n_hours)
+        self.lead_hours, self.driver_hours, self.tec_input = lead_hours, driver_hours or seq_len, tec_input
+        self.coverage = cover = WindowCoverage(
+            None if tec is None else tec["time"].values,
+            indices["time"].values,
+            start=start,
+            seq_len=seq_len,
+            lead_hours=lead_hours,
+            driver_hours=driver_hours,
+            missing_hours=missing_hours,
+        )
         drivers = np.stack([indices["kp"].values, indices["f107_sfu"].values], axis=-1)
-        before = max(0, self.driver_hours - seq_len - lead_hours)  # by so much indices reach back further than maps
-        self.sw, has_sw = _on_hours(indices["time"].values, drivers, first - before * HOUR, before + n_hours)
-        complete = has_tec & has_sw[before:]
-        if missing_hours == "error" and not complete.all():
-            gaps = [str(first + i * HOUR)[:13] for i in np.flatnonzero(~complete)]
-            shown = ", ".join(gaps[:5]) + (f" and {len(gaps) - 5} more" if len(gaps) > 5 else "")
-            raise InputError(
-                f"TEC maps or indices lack {len(gaps)} of {n_hours} hours: {shown}; give them, "
-                "or set missing_hours='mask' to leave out the points that need them"
-            )
-        maps_whole = _ends_of_runs(has_tec, seq_len + lead_hours)
-        self._whole = torch.from_numpy(maps_whole & _ends_of_runs(has_sw, self.driver_hours)[before:])
+        self.sw = cover.placed(indices["time"].values, drivers, cover.before)
+        _check_finite(self.sw, cover.first - cover.before * HOUR, "Kp or F10.7")
+        self.tec = self.lat = self.lon = None
+        if tec is not None:
+            small = downsample(tec, tec_downsample_factor)
+            self.lat, self.lon = small["lat"].values, small["lon"].values
+            self.tec = cover.placed(small["time"].values, small["vtec_tecu"].values[:, None])
+            _check_finite(self.tec, cover.first, "the TEC map")
+        last = None if known_until is None else int(cover.row(torch.tensor([float(known_until)])))
+        if shuffle_seed is not None and self.tec is not None:
+            self.tec = _of_other_hours(self.tec, cover.present, shuffle_seed, last)
+        if last is not None:
+            for values, row in ((self.tec, last), (self.sw, last + cover.before)):
+                if values is not None:
+                    values[row + 1 :] = values[row].clone()
 
-    def window_hour(self, hours: Tensor) -> Tensor:
-        """Row of the hourly maps to which times [h since start], `[P]`, belong; it may lie outside the maps."""
-        return torch.floor(hours).long() - self.first_hour
+    @property
+    def first_hour(self) -> int:
+        """First hour of maps and windows [h since start]."""
+        return self.coverage.first_hour
 
-    def usable(self, hours: Tensor) -> Tensor:
-        """Which points `[P]` have a whole window: not before the data, after it, or over missing hours."""
-        row = self.window_hour(hours)
-        inside = (row >= 0) & (row < len(self._whole))
-        return inside & self._whole[row.clamp(0, len(self._whole) - 1)]
+    def usable(self, hours: Float[Tensor, " p"]) -> Bool[Tensor, " p"]:
+        """Which times [h since start] have a whole window."""
+        return self.coverage.usable(hours)
 
-    def unique_windows(self, hours: Tensor):
-        """Unique windows of times [h since start] `[B]`: rows `[N, S]` of the hourly maps, and each point's window."""
-        unique, window = torch.unique(self.window_hour(hours), return_inverse=True)
-        return unique[:, None] + torch.arange(1 - self.seq_len, 1), window
+    def window_hour(self, hours: Float[Tensor, " p"]) -> Int[Tensor, " p"]:
+        """Row of the hourly maps to which times [h since start] belong; it may lie outside the maps."""
+        return self.coverage.row(hours)
 
-    def driver_windows(self, rows: Tensor) -> Tensor:
-        """Kp and F10.7 of the hours up to those of the maps' rows `[N]`: `[N, driver_hours, 2]`."""
-        first = rows + (len(self.sw) - len(self.tec) - self.driver_hours + 1)
+    def unique_windows(self, hours: Float[Tensor, " b"]) -> tuple[Int[Tensor, " n"], Int[Tensor, " b"]]:
+        """Rows of the unique hours among times [h since start], and each time's place among them."""
+        return torch.unique(self.window_hour(hours), return_inverse=True)
+
+    def map_windows(self, rows: Int[Tensor, " n"]) -> Float[Tensor, "n s 1 h w"]:
+        """TEC maps [TECU] of the `seq_len` hours that end `lead_hours` before each row."""
+        return self.tec[rows[:, None] + torch.arange(1 - self.seq_len, 1) - self.lead_hours]
+
+    def driver_windows(self, rows: Int[Tensor, " n"]) -> Float[Tensor, "n d 2"]:
+        """Kp and F10.7 [sfu] of the hours up to those of the rows."""
+        first = rows + (self.coverage.before - self.driver_hours + 1)
         return self.sw[first[:, None] + torch.arange(self.driver_hours)]
 
-    def shuffle_tec(self, seed: int = 0) -> None:
-        """Give every hour the map of another one, for control."""
-        self.tec = self.tec[torch.randperm(len(self.tec), generator=torch.Generator().manual_seed(seed))]
+    def __call__(
+        self, points: PointSet, collocation: PointSet | None = None, directions: DirectionTable | None = None
+    ) -> Batch:
+        """Cut the batch of some points, with collocation points of their own or of other hours; all of them usable.
 
-    def forget_after(self, hour: float) -> None:
-        """Hold maps and indices at what they were in the hour of `hour` [h since start]: a forecast knows no more."""
-        row = int(self.window_hour(torch.tensor(float(hour))))
-        for values, last in ((self.tec, row), (self.sw, row + len(self.sw) - len(self.tec))):
-            values[last + 1 :] = values[last]
-
-    def __call__(self, points: PointSet, collocation: PointSet | None = None) -> Batch:
-        """Cut the batch of some points, with collocation points of their own or of other hours; all of them usable."""
+        With tabulated `directions` the batch holds those of its hours, and no windows of maps to learn them from.
+        """
         hours = points.coords[:, 3]
         every = hours if collocation is None else torch.cat([hours, collocation.coords[:, 3]])
         rows, window = self.unique_windows(every)
         window, elsewhere = window[: len(hours)], window[len(hours) :]
+        sequences = self.tec is not None and (directions is None or self.tec_input)
         return Batch(
             coords=points.coords,
             target_ne=points.log10_ne_m3,
+            point_weight=points.weight,
             background=points.background,
             tec_indices=window,
             collocation=None if collocation is None else Points(collocation.coords, collocation.background, elsewhere),
-            unique_sw_seq=self.driver_windows(rows[:, -1]),
-            unique_tec_map_seq=self.tec[rows - self.lead_hours],
-            target_tec_map=self.tec[rows[:, -1]],
-            next_tec_map=self.tec[(rows[:, -1] + 1).clamp(max=len(self.tec) - 1)] if self.next_map else None,
+            unique_sw_seq=self.driver_windows(rows),
+            unique_tec_map_seq=self.map_windows(rows) if sequences else None,
+            target_tec_map=None if self.tec is None else self.tec[rows],
+            next_tec_map=self._later(self.tec, rows) if self.tec_input and not self.lead_hours else None,
+            direction_maps=None if directions is None else directions.maps[rows],
+            next_direction_maps=self._later(directions.maps, rows) if directions and directions.interpolated else None,
         )
 
-
-class BatchDataset(Dataset):
-    """Batches by lists of point numbers: what a data loader with a batch sampler asks for.
-
-    Args:
-        points, processor: where batches come from.
-        rows: the numbers of the points that take part, `[R]`, in whose order they are asked for; by default all.
-        longitude_jitter_deg: standard deviation by which data points are moved in longitude and time at fixed local
-            time. It says that departures from IRI follow the Sun, and keeps a network from drawing the tracks of one
-            orbit; the physics losses stay at the true places.
-        collocate: from the points of a batch to its collocation points; None: physics losses at the observations.
-        physics_points: how many of the observations, drawn anew each step; None: all of them.
-        rank, world: this process and how many there are; each holds a part of every batch.
-    """
-
-    def __init__(
-        self,
-        points: PointSet,
-        processor: SlidingWindowBatchProcessor,
-        longitude_jitter_deg: float = 0.0,
-        rows: np.ndarray | None = None,
-        collocate: Callable[[PointSet], PointSet] | None = None,
-        physics_points: int | None = None,
-        rank: int = 0,
-        world: int = 1,
-    ):
-        self.points, self.processor, self.jitter_deg, self.rows = points, processor, longitude_jitter_deg, rows
-        self.collocate, self.physics_points = collocate, physics_points
-        self.rank, self.world = rank, world
-
-    def __len__(self) -> int:
-        return len(self.points if self.rows is None else self.rows)
-
-    def __getitem__(self, chosen) -> Batch:
-        rows = torch.as_tensor(chosen if self.rows is None else self.rows[chosen])
-        eastward = self.jitter_deg * torch.randn(len(rows)) if self.jitter_deg else None
-        if self.world > 1:
-            own, holders = self._part(rows)
-            batch = self.processor(self.points.select(rows[own]))
-            # A window that several processes hold must weigh in all of them together what it weighs in one.
-            batch = replace(batch, target_tec_map=batch.target_tec_map / holders[:, None, None, None])
-        else:
-            own, points = slice(None), self.points.select(rows)
-            batch = self.processor(points, self.collocate(points) if self.collocate else None)
-        if self.physics_points and batch.collocation is None and self.physics_points < len(batch.coords):
-            few = torch.randperm(len(batch.coords))[: self.physics_points]
-            batch = replace(batch, collocation=Points(*(x[few] for x in vars(batch.physics).values())))
-        if eastward is None:
-            return batch
-        eastward = eastward[own]
-        lat, lon, alt_km, hours = batch.coords.unbind(1)
-        moved = torch.stack([lat, wrap_longitude(lon + eastward), alt_km, hours - eastward / 15.0], dim=1)
-        return replace(batch, coords=moved, collocation=batch.physics)
-
-    def _part(self, rows):
-        """Which points of a batch are this process's, neighbours in time, and how many processes hold each window."""
-        windows, window = torch.unique(self.processor.window_hour(self.points.coords[rows, 3]), return_inverse=True)
-        parts = torch.argsort(window, stable=True).tensor_split(self.world)
-        if not len(parts[-1]):  # fewer points than processes: all of them hold all
-            parts = [torch.arange(len(rows))] * self.world
-        held = torch.stack([torch.bincount(window[part], minlength=len(windows)) > 0 for part in parts])
-        return parts[self.rank], held.sum(0)[held[self.rank]].float()
+    @staticmethod
+    def _later(maps, rows):
+        return maps[(rows + 1).clamp(max=len(maps) - 1)]
 
 
-def _common_hours(maps, indices):
-    first, last = max(maps.min(), indices.min()), min(maps.max(), indices.max())
-    if first > last:
+def _of_other_hours(maps, present, seed, last):
+    """Maps in another order: every hour that has one, as far as `last`, gets that of another hour, none its own."""
+    known = present.nonzero()[:, 0]
+    known = known[known <= last] if last is not None else known
+    order = known[torch.randperm(len(known), generator=torch.Generator().manual_seed(seed))]
+    if len(order) < 2:
+        raise InputError(f"shuffle_tec=True with {len(order)} hours of TEC maps: there is no other hour's map to give")
+    shuffled = maps.clone()
+    shuffled[order] = maps[order.roll(1)]
+    return shuffled
+
+
+def _check_finite(values, first, name):
+    bad = ~torch.isfinite(values).flatten(1).all(1)
+    if bad.any():
+        hour = first + int(bad.nonzero()[0]) * HOUR
         raise InputError(
-            f"TEC maps cover {str(maps.min())[:16]} to {str(maps.max())[:16]}, the indices {str(indices.min())[:16]} "
-            f"to {str(indices.max())[:16]}; they need hours in common"
+            f"{name} of {str(hour)[:13]} UT holds a value that is not finite ({int(bad.sum())} hours do); "
+            "leave these hours out, with missing_hours='mask', or give whole ones"
         )
-    return first, last
-
-
-def _ends_of_runs(present, length):
-    """Hours at which `length` hours end that are all there."""
-    return np.convolve(present, np.ones(length, int))[: len(present)] == length
-
-
-def _on_hours(time, values, first, n_hours):
-    """Values placed on a whole hourly axis, and which hours were there."""
-    row = ((time - first) / HOUR).astype(int)
-    inside = (row >= 0) & (row < n_hours)
-    placed = np.zeros((n_hours, *values.shape[1:]), np.float32)
-    present = np.zeros(n_hours, bool)
-    placed[row[inside]], present[row[inside]] = values[inside], True
-    return torch.from_numpy(placed), present

@@ -32,8 +32,7 @@ def direction_scores(model, data: RunData, hours: Int[np.ndarray, " n"], seed=0)
     processor = data.processor
     row = torch.as_tensor(np.asarray(hours), dtype=torch.long) - processor.first_hour
     target, last = processor.tec[row], processor.tec[row - processor.lead_hours]
-    window = torch.arange(1 - processor.seq_len, 1) - processor.lead_hours
-    head = torch.cat([model.direction_field(processor.tec[r[:, None] + window]) for r in row.split(_WINDOWS)])
+    head = torch.cat([model.direction_field(processor.map_windows(some)) for some in row.split(_WINDOWS)])
     observed = tec_gradient(target)
     others = torch.randperm(len(row), generator=torch.Generator().manual_seed(seed))
     found = {

@@ -65,7 +65,7 @@ class Validation(NamedTuple):
     def overall(self, score="rmse") -> pd.Series:
         """One score over all points, by prediction."""
         table = self.tables["scores"]
-        return table[table["stratum"] == "all"].set_index("prediction")[score]
+        return table[table["stratum"] == "all"].set_index("prediction")[score]  # pyright: ignore[reportReturnType]
 
     def as_dict(self) -> dict:
         """Plain numbers for a JSON file; what is not estimable is null."""

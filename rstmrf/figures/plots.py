@@ -157,7 +157,7 @@ def memory_bars(tables: dict[str, pd.DataFrame], least_mb: float = 0.5) -> Figur
     for row, table in enumerate(tables.values()):
         left = 0.0
         parts = table.drop(index="total", columns="total").stack()
-        for (module, role), size in parts[parts >= least_mb].items():
+        for (module, role), size in parts[parts >= least_mb].items():  # pyright: ignore[reportGeneralTypeIssues]
             style = {"color": colours[module], "hatch": hatches[role], "edgecolor": "white", "linewidth": 0.5}
             seen[f"{module}: {role}"] = ax.barh(row, size, left=left, **style)
             left += size

@@ -149,7 +149,7 @@ class _Watch(TorchDispatchMode):
         else:
             place = bisect.bisect_right(self._sequence, number) - 1
             module = self._module_of[place] if place >= 0 else self.outside
-        latest = torch.autograd._get_sequence_nr() - 1
+        latest = torch.autograd._get_sequence_nr() - 1  # pyright: ignore[reportPrivateImportUsage]
         if not self._sequence or latest > self._sequence[-1]:
             self._sequence.append(latest)
             self._module_of.append(module)

@@ -7,10 +7,14 @@ ALTITUDE_KM = {"120–200 km": 120.0, "200–300 km": 200.0, "300–500 km": 300
 DIP_LATITUDE_DEG = {"dip 0–10°": 0.0, "dip 10–30°": 10.0, "dip 30–55°": 30.0, "dip 55–90°": 55.0}
 LOCAL_TIME_HOURS = {"night 21–5 LT": 21.0, "dawn 5–9 LT": 5.0, "day 9–17 LT": 9.0, "dusk 17–21 LT": 17.0}
 KP = {"Kp < 3": 0.0, "Kp 3–5": 3.0, "Kp ≥ 5": 4.9}  # 4.9: 5- is 4.667, 5o is 5.0
+UNKNOWN = "unknown"
 
 
 def strata_of(alt_km, local_time_hours, dip_lat_deg, kp) -> dict[str, np.ndarray]:
-    """Label of each point's cell, `[P]`, by kind of stratum; each argument is `[P]`, dip latitude of either sign."""
+    """Label of each point's cell, `[P]`, by kind of stratum; each argument is `[P]`, dip latitude of either sign.
+
+    A value that is not known (NaN) is in no cell: its label is that of `UNKNOWN`.
+    """
     local_time = np.asarray(local_time_hours) % 24.0
     night = (local_time >= 21.0) | (local_time < 5.0)
     by_day = {name: low for name, low in LOCAL_TIME_HOURS.items() if low < 21.0}
@@ -24,5 +28,6 @@ def strata_of(alt_km, local_time_hours, dip_lat_deg, kp) -> dict[str, np.ndarray
 
 
 def _label(values, cells):
-    names, edges = np.array(list(cells)), np.array(list(cells.values()))
-    return names[np.clip(np.searchsorted(edges, np.asarray(values), side="right") - 1, 0, len(edges) - 1)]
+    names, edges, values = np.array([*cells, UNKNOWN]), np.array(list(cells.values())), np.asarray(values, float)
+    cell = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 1)
+    return names[np.where(np.isnan(values), len(edges), cell)]

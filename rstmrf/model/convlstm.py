@@ -37,11 +37,11 @@ class ConvLSTM(nn.Module):
         super().__init__()
         self.gates = nn.Conv2d(inputs + channels, 4 * channels, 3)
         with torch.no_grad():
-            self.gates.bias[channels : 2 * channels] = 1.0  # remember at first
+            self.gates.bias[channels : 2 * channels] = 1.0  # remember at first  # pyright: ignore[reportOptionalSubscript]
 
     def forward(self, sequence: Float[Tensor, "s n i h w"]) -> tuple[Tensor, ...]:
         """Hidden maps after each hour, `S` tensors `[N, C, H, W]`; computed in the type of the sequence."""
-        return _Hours.apply(sequence, self.gates.weight.to(sequence.dtype), self.gates.bias.to(sequence.dtype))
+        return _Hours.apply(sequence, *(p.to(sequence.dtype) for p in self.gates.parameters()))  # weight and bias
 
 
 class _Hours(torch.autograd.Function):

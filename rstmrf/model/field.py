@@ -3,12 +3,12 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from rstmrf.config import RunConfig
 from rstmrf.model import jets
 from rstmrf.model.coordinates import N_SPATIAL, N_TEMPORAL, spatial_features, temporal_features
 from rstmrf.model.drivers import SpaceWeatherEncoder
+from rstmrf.model.products import linear
 from rstmrf.model.siren import Siren
 
 DECODER_WIDTH = 128
@@ -55,14 +55,16 @@ class ResidualField(nn.Module):
         `tec` is what `tec_jet` gives, for a field that sees TEC (`tec_input`), and for no other.
         """
         time = temporal_features(coords[:, 3], self.time_mode, self.duration_hours)
-        h_temporal = self.temporal(time) + self.drivers(sw_seq).index_select(0, window)
         # Concatenated, time's half of the decoder's matrix meets zeros in every derivative: it only shifts the value.
-        of_space, of_time = self.decoder[0].weight.split(h_temporal.shape[1], dim=1)
-        shift = linear(h_temporal, of_time, self.decoder[0].bias) + of_space @ self.spatial.last.bias
-        # The spatial network's linear end and the decoder's first matrix follow each other: one matrix.
+        of_space, of_time = self.decoder[0].weight.split(self.spatial.last.out_features, dim=1)
+        # A network's linear end and the decoder's first matrix follow each other: one matrix.
+        of_window = linear(self.drivers(sw_seq) + self.temporal.last.bias, of_time, self.decoder[0].bias)
+        of_window = of_window + of_space @ self.spatial.last.bias
+        shift = linear(self.temporal.waves(time), of_time @ self.temporal.last.weight)
+        shift = shift + of_window.index_select(0, window)
         joined = jets.Layer(of_space @ self.spatial.last.weight, shift, "tanh")
         features = spatial_features(coords, self.coordinate_mode, order)
         if self.sees_tec:
-            features = torch.cat([features, tec[:order, :, None]], dim=2)
+            features = torch.cat([features, tec[:order, :, None]], dim=2)  # pyright: ignore[reportOptionalSubscript]
         residual = jets.network(features, [*self.spatial.layers(), joined], self.decoder[1].weight[0])
         return torch.cat([residual[:1] + self.decoder[1].bias, residual[1:]])

@@ -8,18 +8,18 @@ forward pass again; here nothing is computed twice, because the gradient of a su
 import torch
 from torch.autograd.function import once_differentiable
 
-_FLOAT16_SCALE = 2.0**16  # half precision would lose what the loss scaler cannot reach here
-
 
 class InGroups(torch.autograd.Function):
     """Two terms, summed over groups: `terms(group, gradient) -> (direction, head)`.
 
     The parameters learn from one of the two, head where it is `supervised`, else direction; `gradient` from direction.
+    Under half precision `scale` is the live one of the loss scaler: where it is too large, gradients overflow here as
+    they would there, the scaler leaves the step out and takes a smaller one.
     """
 
     @staticmethod
-    def forward(ctx, terms, groups, supervised, gradient, *parameters):
-        wanted, scale = any(ctx.needs_input_grad), _scale(gradient.device.type)
+    def forward(ctx, terms, groups, supervised, scale, gradient, *parameters):
+        wanted = any(ctx.needs_input_grad)
         of_gradient = torch.zeros_like(gradient)
         of_parameters = [torch.zeros_like(p) for p in parameters]
         totals = gradient.new_zeros(2)
@@ -45,9 +45,4 @@ class InGroups(torch.autograd.Function):
     def backward(ctx, to_direction, to_head):
         of_gradient, *of_parameters = ctx.saved_tensors
         taught = to_head if ctx.supervised else to_direction
-        return None, None, None, to_direction * of_gradient, *(taught * p for p in of_parameters)
-
-
-def _scale(device: str) -> float:
-    half = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
-    return _FLOAT16_SCALE if half else 1.0
+        return None, None, None, None, to_direction * of_gradient, *(taught * p for p in of_parameters)

@@ -43,6 +43,10 @@ class Siren(nn.Module):
 
     def forward(self, x: Float[Tensor, "b i"]) -> Float[Tensor, "b o"]:
         """Values at inputs."""
+        return self.last(self.waves(x))
+
+    def waves(self, x: Float[Tensor, "b i"]) -> Float[Tensor, "b hidden"]:
+        """Values of the last sine layer."""
         for layer in self.layers():
             x = jets.activate(layer, x)
-        return self.last(x)
+        return x

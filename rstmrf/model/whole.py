@@ -7,7 +7,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rstmrf.config import RunConfig
-from rstmrf.globe import sample_maps
 from rstmrf.model import jets
 from rstmrf.model.direction import DirectionField, ObservedDirection, tec_jet
 from rstmrf.model.field import ResidualField
@@ -17,12 +16,11 @@ WITH_DERIVATIVES = 5
 
 
 class Prediction(NamedTuple):
-    """Both fields for a batch."""
+    """The residual of log10 Ne for a batch."""
 
-    residual: Tensor  # jet at the observations, [K, B]
-    physics_residual: Tensor  # jet at the physics points, [5, B']
-    field: Tensor  # direction field, [N, 2, H, W]
-    sampled: Tensor  # its value at the physics points, [B', 2]
+    residual: Float[Tensor, "k b"]  # its jet at the observations
+    physics: Float[Tensor, "5 p"] | None  # its jet at the physics points; None where no loss asks for it
+    log_sigma: Float[Tensor, " b"] | None  # log of the stated σ at the observations, before recalibration
 
 
 class RSTMRF(nn.Module):
@@ -35,6 +33,7 @@ class RSTMRF(nn.Module):
 
     def __init__(self, config: RunConfig, duration_hours: float):
         super().__init__()
+        self.config = config
         self.residual_field = ResidualField(config, duration_hours)
         learned = config.direction_source == "network"
         self.direction_field = DirectionField(config) if learned else ObservedDirection(config)
@@ -42,26 +41,28 @@ class RSTMRF(nn.Module):
             self.spread = SpreadHead(config) if config.w_sigma else None
 
     def forward(self, batch) -> Prediction:
-        """Both fields for a batch, all windows at once; `rstmrf.training.losses` takes it group by group."""
-        field = self.direction_field(batch.unique_tec_map_seq).to(batch.coords.dtype)
-        at = batch.physics
-        sampled = sample_maps(field, at.tec_indices, at.coords[:, 0], at.coords[:, 1])
-        return Prediction(*self.residuals(batch), field, sampled)
-
-    def residuals(self, batch) -> tuple[Float[Tensor, "k b"], Float[Tensor, "5 p"]]:
-        """Jets of the residual at the observations and at the physics points; float32 even under mixed precision."""
-        at = batch.physics
-        with torch.autocast(batch.coords.device.type, enabled=False):
-            physics = self.residual(batch, at, WITH_DERIVATIVES)
-            return (physics[:1] if batch.collocation is None else self.residual(batch, batch)), physics
+        """The residual at the observations and, if a physics loss asks for it, with its derivatives where that does."""
+        if not (self.config.w_chapman or self.config.uses_directions):
+            residual, physics = self.residual(batch, batch), None
+        else:
+            physics = self.residual(batch, batch.physics, WITH_DERIVATIVES)
+            residual = physics[:1] if batch.collocation is None else self.residual(batch, batch)
+        log_sigma = None
+        if self.spread is not None:
+            log_sigma = self.spread(batch.coords, batch.unique_sw_seq, batch.tec_indices)
+        return Prediction(residual, physics, log_sigma)
 
     def residual(self, batch, at, order: int = 1) -> Float[Tensor, "k b"]:
-        """Jet of the residual at a batch's `physics`, or at its observations, which are the batch itself."""
-        tec = None
-        if self.residual_field.sees_tec:
-            lat, lon, _, hours = at.coords.unbind(1)
-            tec = tec_jet(batch.unique_tec_map_seq[:, -1], batch.next_tec_map, at.tec_indices, lat, lon, hours)
-        return self.residual_field(at.coords, batch.unique_sw_seq, at.tec_indices, order, tec)
+        """Jet of the residual at a batch's `physics`, or at its observations, which are the batch itself.
+
+        It is float32 even under mixed precision: derivatives ask for it, and scores compare fractions of a per cent.
+        """
+        with torch.autocast(batch.coords.device.type, enabled=False):
+            tec = None
+            if self.residual_field.sees_tec:
+                lat, lon, _, hours = at.coords.unbind(1)
+                tec = tec_jet(batch.unique_tec_map_seq[:, -1], batch.next_tec_map, at.tec_indices, lat, lon, hours)
+            return self.residual_field(at.coords, batch.unique_sw_seq, at.tec_indices, order, tec)
 
     def log10_density(self, batch) -> Tensor:
         """Log10 Ne_fused [m⁻³] at a batch's observations, `[B]`."""

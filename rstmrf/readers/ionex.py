@@ -3,20 +3,23 @@
 No light, maintained parser exists: `spinifex` has one, but brings a radio-astronomy stack, so the format is read here.
 """
 
-import gzip
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
-import unlzw3
 import xarray as xr
 
-from rstmrf.errors import InputError
+from rstmrf.errors import InputError, quoted
+from rstmrf.files import read_bytes, text_lines, unpacked
+from rstmrf.readers.plausible import check_time, plausible_tec
 from rstmrf.readers.tec_maps import tec_dataset
 
 MISSING = 9999
 VALUES_PER_LINE, VALUE_WIDTH = 16, 5
+#: a day of 15 minutes with RMS maps is 6 MB; a month of hours 50
+LARGEST_MB, MOST_NODES, LARGEST_EXPONENT = 64, 3601, 10
 
 
 @dataclass(frozen=True)
@@ -41,38 +44,31 @@ def read_ionex(path) -> xr.Dataset:
 
     An EXPONENT record inside a map holds for the rest of that map, the header's for all others.
 
+    Values beyond −5 to 500 TECU are missing, with a warning and their number in the attribute `implausible_cells`.
+
     Raises InputError: absent or damaged file, not IONEX, three-dimensional maps, a map cut off or incomplete, a
-    number that cannot be read, more or fewer TEC maps than the header announces.
+    number that cannot be read, more or fewer TEC maps than the header announces, implausible times or values
+    throughout, more than 64 MB when unpacked.
     """
     path = Path(path)
-    lines = _decompressed(path).decode("latin-1").splitlines()
+    content = read_bytes(path, "an IONEX file", LARGEST_MB)
+    lines = text_lines(unpacked(content, path.name, LARGEST_MB), path.name, "latin-1")
+    del content
     header = _read_header(lines, path.name)
     tec, rms = _read_maps(lines, header, path.name)
-    maps = {"vtec_tecu": np.stack([values for _, values in tec])}
     epochs = [epoch for epoch, _ in tec]
+    check_time(epochs, path.name)
+    values, implausible = plausible_tec(np.stack([values for _, values in tec]), path.name)
+    maps = {"vtec_tecu": values}
     if rms:
         nothing = np.full(maps["vtec_tecu"].shape[1:], np.nan, np.float32)
         by_epoch = dict(rms)
         maps["rms_tecu"] = np.stack([by_epoch.get(epoch, nothing) for epoch in epochs])
-    return tec_dataset(epochs, header.lat, header.lon, maps, header.attrs)
+    attrs = header.attrs | ({"implausible_cells": implausible} if implausible else {})
+    return tec_dataset(epochs, header.lat, header.lon, maps, attrs)
 
 
-def _decompressed(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); an IONEX file is needed.") from error
-    try:
-        if content[:2] == b"\x1f\x8b":
-            return gzip.decompress(content)
-        if content[:2] == b"\x1f\x9d":
-            return unlzw3.unlzw(content)
-    except (OSError, EOFError, ValueError, gzip.zlib.error) as error:
-        raise InputError(f"{path.name} cannot be decompressed ({error}); fetch it again.") from error
-    return content
-
-
-def _fail(name, index, sentence):
+def _fail(name, index, sentence) -> NoReturn:
     raise InputError(f"{name}, line {index + 1}: {sentence}")
 
 
@@ -85,9 +81,12 @@ def _numbers(lines, index, name, first_column, width, count, kind=float):
     line = lines[index]
     starts = range(first_column, first_column + width * count, width)
     try:
-        return [kind(line[start : start + width]) for start in starts]
+        found = [kind(line[start : start + width]) for start in starts]
+        if np.isfinite(found).all():
+            return found
+        raise ValueError
     except ValueError:
-        found = line[first_column : first_column + width * count].strip()
+        found = quoted(line[first_column : first_column + width * count])
         _fail(name, index, f"{_label(line)} holds '{found}'; {count} number(s) of {width} columns each are needed.")
 
 
@@ -103,9 +102,11 @@ def _read_header(lines, name) -> Header:
         _fail(name, len(lines) - 1, "the file ends within its header; a line END OF HEADER is needed.")
 
     def read(label, layout, default=None):
-        if label not in records and default is None:
+        if label in records:
+            return _numbers(lines, records[label], name, *layout)
+        if default is None:
             raise InputError(f"{name} has no header line '{label}', which IONEX requires.")
-        return _numbers(lines, records[label], name, *layout) if label in records else default
+        return default
 
     (version,) = read("IONEX VERSION / TYPE", (0, 8, 1))
     if not 1 <= version < 2:
@@ -131,12 +132,24 @@ def _read_header(lines, name) -> Header:
     lat, lon = (_axis(read(label, (2, 6, 3)), label, name) for label in ("LAT1 / LAT2 / DLAT", "LON1 / LON2 / DLON"))
     (n_maps,) = read("# OF MAPS IN FILE", (0, 6, 1, int), (None,))
     (exponent,) = read("EXPONENT", (0, 6, 1, int), (-1,))
+    _check_exponent(exponent, name)
     return Header(n_maps, lat, lon, exponent, index + 1, attrs)
+
+
+def _check_exponent(exponent, where):
+    if abs(exponent) > LARGEST_EXPONENT:
+        raise InputError(f"{where}: EXPONENT is {exponent}; accepted are -{LARGEST_EXPONENT} to {LARGEST_EXPONENT}.")
 
 
 def _axis(limits, label, name):
     first, last, step = limits
-    count = round((last - first) / step) + 1 if step else 0
+    count = round((last - first) / step) + 1 if abs(step) > 1e-3 else 0
+    limit = 90.0 if label.startswith("LAT") else 360.0
+    if max(abs(first), abs(last)) > limit or count > MOST_NODES:
+        raise InputError(
+            f"{name}: {label} is {first:g} / {last:g} / {step:g}; accepted are -{limit:g} to {limit:g} degrees "
+            f"in up to {MOST_NODES} nodes."
+        )
     if count < 2 or abs(first + (count - 1) * step - last) > 1e-3:
         raise InputError(f"{name}: {label} is {first:g} / {last:g} / {step:g}; the step must lead from first to last.")
     return first + step * np.arange(count)
@@ -161,7 +174,7 @@ def _read_maps(lines, header, name):
 
 def _read_map(lines, index, header, kind, name):
     """One map from its START line on: the index of its END line, its epoch, its values [lat, lon, TECU or km]."""
-    title = f"{kind} map {lines[index][:6].strip()}"
+    title = f"{kind} map {quoted(lines[index][:6])}"
     values = np.full((header.lat.size, header.lon.size), np.nan, np.float32)
     rows, epoch, exponent = set(), None, header.exponent
     while (index := index + 1) < len(lines):
@@ -170,6 +183,7 @@ def _read_map(lines, index, header, kind, name):
             epoch = _epoch(lines, index, name)
         elif label == "EXPONENT":
             (exponent,) = _numbers(lines, index, name, 0, 6, 1, int)
+            _check_exponent(exponent, f"{name}, line {index + 1}")
         elif label == "LAT/LON1/LON2/DLON/H":
             row = _row_number(lines, index, header, title, name)
             rows.add(row)
@@ -181,7 +195,7 @@ def _read_map(lines, index, header, kind, name):
                 _fail(name, index, f"{title} holds {found}; {header.lat.size} rows and an epoch are needed.")
             return index, epoch, values
         elif label != "COMMENT" and lines[index].strip():
-            found = lines[index].strip()[:20]
+            found = quoted(lines[index])[:20]
             _fail(name, index, f"{title}: '{found}' stands where a latitude row of {header.lon.size} values has ended.")
     _fail(name, len(lines) - 1, f"the file is cut off within {title}; fetch it again.")
 
@@ -190,9 +204,11 @@ def _epoch(lines, index, name):
     """Epoch of a map; hour 24, with which some files close a day, is hour 0 of the next."""
     year, month, day, hour, minute, second = _numbers(lines, index, name, 0, 6, 6, int)
     try:
+        if not (1957 <= year <= 2100 and 0 <= hour <= 24 and 0 <= minute < 60 and 0 <= second <= 60):
+            raise ValueError
         date = np.datetime64(f"{year:04d}-{month:02d}-{day:02d}", "ns")
     except ValueError:
-        _fail(name, index, f"{year}-{month}-{day} is not a date.")
+        _fail(name, index, f"{year}-{month}-{day} is not a date, with {hour}:{minute}:{second}, of 1957 to 2100.")
     return date + np.timedelta64(3600 * hour + 60 * minute + second, "s")
 
 
@@ -219,7 +235,7 @@ def _read_row(lines, index, n_values, title, name):
         try:
             numbers += [int(line[i : i + VALUE_WIDTH]) for i in range(0, len(line), VALUE_WIDTH)]
         except ValueError:
-            _fail(name, at, f"{title}: '{line.strip()}' is not a line of whole numbers of {VALUE_WIDTH} columns each.")
+            _fail(name, at, f"{title}: '{quoted(line)}' is not a line of whole numbers of {VALUE_WIDTH} columns each.")
     if len(numbers) != n_values:
         _fail(name, index, f"{title}: a latitude row holds {len(numbers)} values, the header's grid {n_values}.")
     return index + n_lines, np.array(numbers)

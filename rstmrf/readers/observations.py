@@ -13,10 +13,12 @@ import xarray as xr
 from tqdm import tqdm
 
 from rstmrf.errors import InputError
+from rstmrf.files import given_path, regular_file
+from rstmrf.readers import plausible
 from rstmrf.readers.archives import ARCHIVE_ENDINGS, MEMBER_ENDINGS, archive_members, is_archive
 from rstmrf.readers.occultations import Profile, ne_factor, read_netcdf_profile, read_text_profile
 from rstmrf.readers.point_store import is_point_store, read_point_store
-from rstmrf.readers.point_tables import COLUMN_TYPES, Limits, PointTable, read_npy, write_npy
+from rstmrf.readers.point_tables import COLUMN_TYPES, OPTIONAL_TYPES, Limits, PointTable, read_npy, write_npy
 
 __all__ = ["Limits", "describe_quality", "quality_control", "read_observations", "write_npy"]
 
@@ -34,6 +36,8 @@ QC_LABELS = {
     "qc_points_fill": "points missing or not finite",
     "qc_points_outside_altitude": "points outside the altitude range",
     "qc_points_non_positive": "points with zero or negative density",
+    "qc_points_implausible": "points with a density below 1e4 m-3",
+    "qc_points_sigma_dropped": "points whose stated standard deviation was no positive number and was left out",
     "qc_points_in_rejected_profiles": "points otherwise good, in rejected profiles",
 }
 VARIABLE_ATTRS = {
@@ -44,6 +48,8 @@ VARIABLE_ATTRS = {
     "log10_ne_m3": {"long_name": "decimal logarithm of electron density in m-3", "units": "1"},
     "profile": {"long_name": "number of the profile, in the order read", "units": "1"},
     "sigma_log10_ne": {"long_name": "standard deviation of the decimal logarithm of electron density", "units": "1"},
+    "azimuth_deg": {"long_name": "azimuth of the ray at the tangent point, east of north", "units": "degrees"},
+    "slant_tecu": {"long_name": "calibrated slant TEC of the ray below the receiver's orbit", "units": "TECU"},
 }
 COORDINATES = ("lat", "lon", "alt_km", "time", "profile")
 
@@ -70,7 +76,8 @@ def read_observations(
     bar that counts files and members of archives.
 
     Returns coordinates lat [deg north], lon [deg east, -180 to 180), alt_km [km], time, profile (0, 1, …), variables
-    log10_ne_m3 and, if a file has it, sigma_log10_ne. Attributes `qc_*` say what was dropped; see `describe_quality`.
+    log10_ne_m3 and, if a file has them, sigma_log10_ne, azimuth_deg [deg east of north] and slant_tecu [TECU] of the
+    ray at its tangent point; NaN where one is unknown. Attributes `qc_*` say what was dropped; see `describe_quality`.
 
     Raises InputError if a file given alone cannot be used, or no file among several can; when only some cannot,
     they are left out, with a warning that says which and why.
@@ -98,7 +105,7 @@ def read_observations(
 
 def _sources(path) -> Iterator[tuple[Path, bytes | InputError | None]]:
     """Each file, and in its place the members of one that is an archive, with their content."""
-    for file in _list_files(path):
+    for file in list_files(path):
         if is_archive(file):
             yield from archive_members(file)
         else:
@@ -117,9 +124,10 @@ def _table(file: Path, content, start, ne_unit, shift, limits) -> PointTable:
 def quality_control(profile: Profile, limits: Limits | None = None) -> PointTable:
     """Drop the points of one profile that cannot be used, and the profile itself if too little or nonsense is left.
 
-    In this order, each point counted once: missing or not finite; outside `limits.alt_range_km`; density not positive.
-    The profile is rejected with a reason if fewer than `limits.min_points` are left, or if its peak density lies
-    outside `limits.peak_ne_m3`, the mark of a wrong unit.
+    In this order, each point counted once: missing or not finite; outside `limits.alt_range_km`; density not positive;
+    density below 1e4 m⁻³. The profile is rejected with a reason if fewer than `limits.min_points` are left, if they
+    lie at a single altitude, or if its peak density lies outside `limits.peak_ne_m3`, the mark of a wrong unit. A
+    stated σ that is not positive, or above 3, is not known: NaN, counted.
     """
     limits = limits or Limits()
     coords = (profile.lat, profile.lon, profile.alt_km)
@@ -127,7 +135,8 @@ def quality_control(profile: Profile, limits: Limits | None = None) -> PointTabl
     low, high = limits.alt_range_km
     outside = finite & ~((profile.alt_km >= low) & (profile.alt_km <= high))
     positive = profile.ne_m3 > 0
-    keep = finite & ~outside & positive
+    resolved = ~(profile.ne_m3 < plausible.LOWEST_NE_M3)
+    keep = finite & ~outside & positive & resolved
     table = PointTable({}, profile.kind)
     table.counts.update(
         qc_profiles_read=1,
@@ -136,12 +145,15 @@ def quality_control(profile: Profile, limits: Limits | None = None) -> PointTabl
         qc_points_fill=int((~finite).sum()),
         qc_points_outside_altitude=int(outside.sum()),
         qc_points_non_positive=int((finite & ~outside & ~positive).sum()),
+        qc_points_implausible=int((finite & ~outside & positive & ~resolved).sum()),
     )
-    if reason := _profile_fault(profile.ne_m3[keep], limits):
+    if reason := _profile_fault(profile.ne_m3[keep], profile.alt_km[keep], limits):
         table.rejected.append({"file": str(profile.path), "reason": f"{profile.path}: {reason}."})
         table.counts.update(qc_profiles_rejected=1, qc_points_in_rejected_profiles=int(keep.sum()))
         keep = np.zeros_like(keep)
     table.columns = _columns(profile, keep)
+    if "sigma_log10_ne" in table.columns:
+        table.counts["qc_points_sigma_dropped"] += plausible.drop_sigma(table.columns["sigma_log10_ne"])
     return table
 
 
@@ -152,9 +164,11 @@ def describe_quality(ds: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame({"count": rows})
 
 
-def _profile_fault(ne_m3: np.ndarray, limits: Limits) -> str:
+def _profile_fault(ne_m3: np.ndarray, alt_km: np.ndarray, limits: Limits) -> str:
     if ne_m3.size < max(limits.min_points, 1):
         return f"{ne_m3.size} usable points are left; at least {max(limits.min_points, 1)} are needed"
+    if np.ptp(alt_km) < plausible.SHORTEST_PROFILE_KM:
+        return f"all its points lie at one altitude, {alt_km[0]:g} km; a profile is needed"
     low, high = limits.peak_ne_m3
     if not low <= ne_m3.max() <= high:
         return f"its peak density is {ne_m3.max():.3g} m-3, accepted is {low:g} to {high:g} (a wrong unit?)"
@@ -172,16 +186,15 @@ def _columns(profile: Profile, keep: np.ndarray) -> dict[str, np.ndarray]:
         "profile": np.zeros(int(keep.sum())),
     }
     columns = {name: values.astype(COLUMN_TYPES[name]) for name, values in columns.items()}
-    if profile.sigma_log10_ne is not None:
-        columns["sigma_log10_ne"] = profile.sigma_log10_ne[keep].astype(np.float32)
-    return columns
+    given = {name: getattr(profile, name) for name in OPTIONAL_TYPES}
+    return columns | {n: values[keep].astype(OPTIONAL_TYPES[n]) for n, values in given.items() if values is not None}
 
 
-def _list_files(path) -> list[Path]:
+def list_files(path) -> list[Path]:
     """Files that a file name, folder, glob pattern or list of these stands for, each once, in the order of names."""
     if not isinstance(path, str | Path):
-        files = [file for item in path for file in _list_files(item)]
-    elif Path(path).is_dir():
+        files = [file for item in path for file in list_files(item)]
+    elif given_path(path, ACCEPTED).is_dir():
         inside = sorted(p for p in Path(path).rglob("*") if p.is_file() and not p.name.startswith("."))
         files = [p for p in inside if p.name.lower().endswith(ENDINGS)]
     elif Path(path).is_file():
@@ -195,11 +208,8 @@ def _list_files(path) -> list[Path]:
 
 def _form(file: Path) -> Callable[[Path, str | None], Profile] | None:
     """Reader of one profile that fits the file's first bytes; None for a table of many profiles (.npy)."""
-    try:
-        with open(file, "rb") as opened:
-            head = opened.read(8)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be opened ({error}).") from error
+    with open(regular_file(file, ACCEPTED), "rb") as opened:
+        head = opened.read(8)
     if head.startswith(b"\x93NUMPY"):
         return None
     if head.startswith((b"CDF", b"\x89HDF")):
@@ -244,7 +254,7 @@ def _dataset(tables: list[PointTable], path, counts: Counter, rejected: list[dic
 
 
 def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Columns one behind another, with profiles numbered on; a sigma that only some have is NaN in the others."""
+    """Columns one behind another, with profiles numbered on; what only some have is NaN in the others."""
     if len(parts) == 1:
         return parts[0]  # millions of points are not copied
     sizes = [int(part["profile"][-1]) + 1 if part["profile"].size else 0 for part in parts]

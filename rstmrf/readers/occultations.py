@@ -9,19 +9,28 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
+from scipy.io import netcdf_file
 
-from rstmrf.errors import InputError
+from rstmrf.errors import InputError, quoted
+from rstmrf.files import read_bytes, read_start, refusing_damage, text_lines
+from rstmrf.readers.netcdf import check_sizes, numbers, open_netcdf
 from rstmrf.units import wrap_longitude
 
 #: numbers that stand for "missing" in files that forget to declare a _FillValue
 FILL_VALUES = (-999.0, -9999.0, -99999.0)
 GPS_EPOCH = np.datetime64("1980-01-06T00:00:00", "ns")
+#: a profile has some hundred to some ten thousand points
+MOST_VALUES, LARGEST_TEXT_MB, LARGEST_NETCDF3_MB = 1 << 21, 8, 64
+LAST_GPS_SECONDS = 4e9
 NAME_TIME = re.compile(r"(?<!\d)(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})(?!\d)")
 
 NE_NAMES = ("elec_dens", "elecdens", "electron_density", "edens", "ne")
 ALT_NAMES = ("msl_alt", "alt", "altitude", "height")
 LAT_NAMES = ("geo_lat", "lat", "latitude")
 LON_NAMES = ("geo_lon", "lon", "longitude")
+#: what a file may give beside them; CDAAC's azimuth is that from receiver to transmitter, its TEC is of both sides of
+#: the tangent point, up to the receiver's height
+OPTIONAL_NAMES = {"sigma_log10_ne": "sigma_log10_ne", "azimuth_deg": "occ_azi", "slant_tecu": "tec_cal"}
 
 _COUNTED = ("", "1", "#", "e", "el", "electron", "electrons")
 NE_UNITS = {f"{who}{form}": factor for who in _COUNTED for form, factor in (("/cm3", 1e6), ("/m3", 1.0))}
@@ -35,8 +44,9 @@ KM_UNITS |= dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1e-3)
 class Profile:
     """One occultation as read, in common units; NaN where the file has nothing.
 
-    `lat` [deg north], `lon` [deg east, -180 to 180), `alt_km` [km], `ne_m3` [m⁻³, may be negative in CDAAC files] and
-    `sigma_log10_ne` [1] share a shape; `time` [datetime64[ns]] is one epoch for all its points.
+    `lat` [deg north], `lon` [deg east, -180 to 180), `alt_km` [km], `ne_m3` [m⁻³, may be negative in CDAAC files],
+    `sigma_log10_ne` [1], `azimuth_deg` of the ray [deg east of north] and its `slant_tecu` [TECU] share a shape; `time`
+    [datetime64[ns]] is one epoch for all its points.
     """
 
     path: Path
@@ -47,6 +57,8 @@ class Profile:
     alt_km: Float[np.ndarray, " point"]
     ne_m3: Float[np.ndarray, " point"]
     sigma_log10_ne: Float[np.ndarray, " point"] | None = None
+    azimuth_deg: Float[np.ndarray, " point"] | None = None
+    slant_tecu: Float[np.ndarray, " point"] | None = None
     single_position: bool = False
 
 
@@ -58,7 +70,9 @@ def ne_factor(unit: str, where: str = "ne_unit") -> float:
     plain = str(unit).lower().replace("⁻³", "-3").replace("³", "3").replace("per", "/")
     factor = NE_UNITS.get(re.sub(r"[\s^*()._]", "", plain))
     if factor is None:
-        raise InputError(f"{where} is {unit!r}; accepted units of electron density are el/cm3, cm-3, el/m3 and m-3.")
+        raise InputError(
+            f"{where} is '{quoted(unit)}'; accepted units of electron density are el/cm3, cm-3, el/m3 and m-3."
+        )
     return factor
 
 
@@ -86,7 +100,8 @@ def read_netcdf_profile(path: Path, ne_unit: str | None = None, content: bytes |
     The density's unit is `ne_unit` if given, else its `units` attribute. The epoch comes from the global attributes
     (year, month, day or doy, hour, minute, second), else `edmaxtime`, else the file's name: it is the time of the
     density maximum in CDAAC files, as written there (GPS seconds, some 15 s ahead of UTC). Positions run along the
-    tangent points where the file has them, else the single position of the attributes serves for all.
+    tangent points where the file has them, else the single position of the attributes serves for all. Of ionPrf,
+    `OCC_azi` and `TEC_cal` are read too: the azimuth and the calibrated TEC of each ray.
 
     Raises InputError if the file is not readable, or lacks density, unit, altitude, position or epoch.
     """
@@ -101,13 +116,13 @@ def read_netcdf_profile(path: Path, ne_unit: str | None = None, content: bytes |
         along_ray = lat.size > 1
     if not along_ray:
         lat, lon = (np.full(ne_m3.shape, _position(variables, attrs, names, path)) for names in (LAT_NAMES, LON_NAMES))
-    sigma = _values(variables["sigma_log10_ne"], path) if "sigma_log10_ne" in variables else None
+    optional = {ours: _values(variables[name], path) for ours, name in OPTIONAL_NAMES.items() if name in variables}
     kind = "CDAAC ionPrf" if "edmaxtime" in attrs or path.name.lower().startswith("ionprf") else "FY-3 GNOS"
-    return _profile(path, kind, _epoch(path, attrs), lat, lon, alt_km, ne_m3, sigma, not along_ray)
+    return _profile(path, kind, _epoch(path, attrs), lat, lon, alt_km, ne_m3, not along_ray, **optional)
 
 
-def _profile(path, kind, time, lat, lon, alt_km, ne_m3, sigma=None, single_position=False) -> Profile:
-    sizes = {np.size(v) for v in (lat, lon, alt_km, ne_m3, *([] if sigma is None else [sigma]))}
+def _profile(path, kind, time, lat, lon, alt_km, ne_m3, single_position=False, **optional) -> Profile:
+    sizes = {np.size(v) for v in (lat, lon, alt_km, ne_m3, *optional.values())}
     if len(sizes) > 1:
         raise InputError(f"{path}: its columns differ in length ({sorted(sizes)} points); they must all be the same.")
     for name, values, low, high in (("latitude", lat, -90.0, 90.0), ("longitude", lon, -360.0, 360.0)):
@@ -115,15 +130,14 @@ def _profile(path, kind, time, lat, lon, alt_km, ne_m3, sigma=None, single_posit
         if outside.size:
             found = f"{name} {values[outside[0]]:g} at point {outside[0]}"
             raise InputError(f"{path}: {found} is out of range; accepted is {low:g} to {high:g} degrees.")
-    return Profile(path, kind, time, lat, wrap_longitude(lon), alt_km, ne_m3, sigma, single_position)
+    lon = wrap_longitude(lon)
+    return Profile(path, kind, time, lat, lon, alt_km, ne_m3, single_position=single_position, **optional)
 
 
 def _text_rows(path: Path) -> list[list[float]]:
     rows = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text ({error}).") from error
+    content = read_bytes(path, "a text profile YYYYMMDD_HHMM.txt", LARGEST_TEXT_MB)
+    lines = text_lines(content, path, errors="strict")
     for number, line in enumerate(lines, start=1):
         words = line.replace(",", " ").split()
         if not words or words[0][0] in "#%!":
@@ -135,38 +149,56 @@ def _text_rows(path: Path) -> list[list[float]]:
         if len(row) == 4:
             rows.append(row)
         elif rows or row:  # words before the first numbers are a header; anything later is damage
-            raise InputError(f"{path}: line {number} is {line[:60]!r}; expected four numbers: lon lat alt(km) Ne(m-3).")
+            raise InputError(
+                f"{path}: line {number} is '{quoted(line)}'; expected four numbers: lon lat alt(km) Ne(m-3)."
+            )
     return rows
 
 
 def _load_netcdf(path: Path, content: bytes | None = None) -> tuple[Mapping[str, xr.Variable], dict]:
     """Variables and global attributes, all in memory, by lower-case names."""
-    with open(path, "rb") if content is None else io.BytesIO(content) as file:
-        engine = "scipy" if file.read(3) == b"CDF" else "h5netcdf"
-    source = path if content is None else io.BytesIO(content)
-    try:
-        with xr.open_dataset(source, engine=engine, decode_times=False) as ds:
-            variables = {str(name).lower(): variable.load() for name, variable in ds.variables.items()}
-            return variables, {str(name).lower(): value for name, value in ds.attrs.items()}
-    except Exception as error:  # damaged files make the netCDF libraries raise nearly anything
-        raise InputError(f"{path}: cannot be read as netCDF, perhaps cut short ({error}); fetch it again.") from error
+    wanted = "ionPrf or GNOS netCDF"
+    start = read_start(path, wanted) if content is None else content[:8]
+    if start.startswith(b"CDF"):
+        with refusing_damage(f"{path}: cannot be read as netCDF, perhaps cut short ({{}}); fetch it again."):
+            found = _load_netcdf3(read_bytes(path, wanted, LARGEST_NETCDF3_MB) if content is None else content)
+    else:
+        with open_netcdf(path, wanted, MOST_VALUES, content=content, decode_times=False) as ds:
+            found = {name: variable.load() for name, variable in ds.variables.items()}, ds.attrs
+    variables, attrs = ({str(name).lower(): value for name, value in part.items()} for part in found)
+    return variables, attrs
+
+
+def _load_netcdf3(content: bytes) -> tuple[dict, dict]:
+    """Opened without xarray, whose opening takes most of the time where thousands of small files are read."""
+    variables = {}
+    with netcdf_file(io.BytesIO(content), mmap=False, maskandscale=True) as file:
+        check_sizes({name: found.shape for name, found in file.variables.items()}, MOST_VALUES)
+        for name, found in file.variables.items():
+            values = found[...]
+            if np.ma.isMaskedArray(values):
+                values = values.astype(np.float64).filled(np.nan)
+            variables[name] = xr.Variable(found.dimensions, values, _decoded(found._attributes), fastpath=True)
+        return variables, _decoded(file._attributes)
+
+
+def _decoded(attrs: Mapping) -> dict:
+    return {k: v.decode("latin-1") if isinstance(v, bytes) else v for k, v in attrs.items()}
 
 
 def _variable(variables: Mapping[str, xr.Variable], names, path: Path, what: str) -> xr.Variable:
     for name in names:
         if name in variables:
             return variables[name]
-    found = ", ".join(variables) or "none"
+    found = quoted(", ".join(variables) or "none")
     raise InputError(f"{path}: no variable of {what}; found {found}, accepted names are {', '.join(names)}.")
 
 
 def _values(variable: xr.Variable, path: Path) -> Float[np.ndarray, " point"]:
     try:
-        return _fill_to_nan(np.asarray(variable.values, dtype=np.float64).ravel())
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: a variable of type {variable.dtype} was found where numbers are expected."
-        ) from error
+        return _fill_to_nan(numbers(variable.values).ravel())
+    except TypeError as error:
+        raise InputError(f"{path}: {error}.") from None
 
 
 def _fill_to_nan(values: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
@@ -189,7 +221,7 @@ def _netcdf_ne_factor(dens: xr.Variable, path: Path, ne_unit: str | None) -> flo
 def _km_factor(alt: xr.Variable, path: Path) -> float:
     unit = _units(alt) or "km"  # both formats define MSL_alt in km
     if unit.lower() not in KM_UNITS:
-        raise InputError(f"{path}: the attribute 'units' of the altitude is {unit!r}; accepted are km and m.")
+        raise InputError(f"{path}: the attribute 'units' of the altitude is '{quoted(unit)}'; accepted are km and m.")
     return KM_UNITS[unit.lower()]
 
 
@@ -197,8 +229,8 @@ def _number(attrs: Mapping, *names: str) -> float | None:
     """A global attribute as a number, be it written as a number, an array of one, bytes or text."""
     for name in names:
         value = attrs.get(name)
-        value = value.decode() if isinstance(value, bytes) else value
         try:
+            value = value.decode() if isinstance(value, bytes) else value
             return float(np.asarray(value).ravel()[0])
         except (TypeError, ValueError, IndexError):
             continue
@@ -211,7 +243,7 @@ def _position(variables, attrs: Mapping, names, path: Path) -> float:
     value = _number({**attrs, **single}, *names)
     if value is None:
         raise InputError(
-            f"{path}: no {names[-1]}; it needs a variable as long as the density, or an attribute Lat/Lon."
+            f"{path}: no {names[-1]}; a variable as long as the density, or an attribute Lat/Lon is needed."
         )
     return value
 
@@ -223,7 +255,7 @@ def _epoch(path: Path, attrs: Mapping) -> np.datetime64:
     if None not in (year, hour, minute) and (doy is not None or None not in (month, day)):
         found = f"year {year:g}, month {month}, day {day}, doy {doy}, {hour:g} h {minute:g} min"
         return _calendar(path, found, year, month, day, hour, minute, second or 0.0, doy)
-    if (gps_seconds := _number(attrs, "edmaxtime")) is not None and gps_seconds > 0:
+    if (gps_seconds := _number(attrs, "edmaxtime")) is not None and 0 < gps_seconds < LAST_GPS_SECONDS:
         return GPS_EPOCH + np.timedelta64(round(gps_seconds * 1e3), "ms")
     if (time := _time_from_name(path)) is not None:
         return time
@@ -244,11 +276,11 @@ def _calendar(path, found: str, year, month, day, hour, minute, second=0.0, doy=
             raise ValueError
         if month is not None and day is not None:
             date = np.datetime64(f"{int(year):04d}-{int(month):02d}-{int(day):02d}")
-        elif 1 <= doy <= 366:
+        elif doy is not None and 1 <= doy <= 366:
             date = np.datetime64(f"{int(year):04d}-01-01") + np.timedelta64(int(doy) - 1, "D")
         else:
             raise ValueError
-    except ValueError as error:
-        raise InputError(f"{path}: the epoch ({found}) is no date and time of the calendar.") from error
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{path}: the epoch ({quoted(found)}) is no date and time of the calendar.") from error
     milliseconds = round(((hour * 60 + minute) * 60 + second) * 1e3)
     return date.astype("datetime64[ns]") + np.timedelta64(milliseconds, "ms")

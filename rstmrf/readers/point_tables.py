@@ -1,4 +1,4 @@
-"""Tables of checked observation points, and the `.npy [N, 5]` form in which all profiles lie in one array."""
+"""Tables of checked observation points, and the `.npy` form `[N, 5]` or `[N, 6]`: all profiles in one array."""
 
 import warnings
 from collections import Counter
@@ -10,10 +10,13 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Bool, Float, Int
 
-from rstmrf.errors import InputError
+from rstmrf.errors import InputError, quoted
+from rstmrf.files import open_npy
+from rstmrf.readers import plausible
 from rstmrf.units import hours_since, wrap_longitude
 
 FORM = "lat, lon, alt km, hours since start, log10 Ne (m-3)"
+N_NEEDED, N_WITH_AZIMUTH = 5, 6
 #: rows held in float64 at a time, so that memory stays modest at millions of points
 BLOCK_ROWS = 1 << 18
 COLUMN_TYPES = {
@@ -24,11 +27,14 @@ COLUMN_TYPES = {
     "log10_ne_m3": np.float32,
     "profile": np.int32,
 }
+#: what a file may give beside them, NaN where a point lacks it
+OPTIONAL_TYPES = dict.fromkeys(("sigma_log10_ne", "azimuth_deg", "slant_tecu"), np.float32)
 #: a new profile begins where two neighbouring rows lie farther apart than any of these
 GAP_SECONDS, GAP_DEGREES, GAP_KM = 60.0, 3.0, 120.0
 SHUFFLED_BELOW_POINTS = 5.0
 MAX_HOURS = 50 * 365.25 * 24
 LOG10_NE_LOWEST_PEAK, LOG10_NE_HIGHEST = 8.0, 30.0
+LARGEST_MB = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -60,20 +66,22 @@ class PointTable:
 def read_npy(path: Path, start, shift: float = 0.0, limits: Limits | None = None) -> PointTable:
     """Read `.npy [N, 5]` (lat [deg], lon [deg], alt [km], hours since `start`, log10 Ne [m⁻³]), memory-mapped.
 
-    Rows that are not finite are dropped and counted; `shift` is added to column 5. Profiles are inferred: a new one
+    A sixth column is the azimuth of the ray [deg east of north], NaN where it is unknown. Rows that are not finite in
+    the first five are dropped and counted; `shift` is added to column 5. Profiles are inferred: a new one
     begins where neighbours differ by more than 60 s, 3° or 120 km. Below five points a profile on average the rows
     were shuffled: this warns, and checks of whole profiles are left out. Times are rounded to milliseconds.
 
     Raises InputError for a missing `start`, another shape or type, and columns that cannot be what they should be.
     """
     limits, start = limits or Limits(), parse_start(start, path)
-    rows = _open(path).shape[0]
-    table = PointTable({name: np.empty(rows, dtype) for name, dtype in COLUMN_TYPES.items()}, "npy [N, 5]")
+    rows, width = _open(path).shape
+    types = COLUMN_TYPES | ({"azimuth_deg": OPTIONAL_TYPES["azimuth_deg"]} if width == N_WITH_AZIMUTH else {})
+    table = PointTable({name: np.empty(rows, dtype) for name, dtype in types.items()}, f"npy [N, {width}]")
     kept, last, profile, highest = 0, None, -1, -np.inf
     for first in range(0, rows, BLOCK_ROWS):
         # opened anew for each block: pages of a closed map no longer count as this process's memory
         raw = _open(path)[first : first + BLOCK_ROWS].astype(np.float64)
-        finite = np.isfinite(raw).all(axis=1)
+        finite = np.isfinite(raw[:, :N_NEEDED]).all(axis=1)
         block = raw[finite]
         table.counts.update(qc_points_read=len(raw), qc_points_fill=len(raw) - len(block))
         if not len(block):
@@ -82,11 +90,15 @@ def read_npy(path: Path, start, shift: float = 0.0, limits: Limits | None = None
         ids = profile + np.cumsum(_profile_begins(block, last))
         last, profile, highest = block[-1], int(ids[-1]), max(highest, block[:, 4].max())
         inside = (block[:, 2] >= limits.alt_range_km[0]) & (block[:, 2] <= limits.alt_range_km[1])
+        resolved = ~(block[:, 4] + shift < np.log10(plausible.LOWEST_NE_M3))
         table.counts["qc_points_outside_altitude"] += int((~inside).sum())
+        table.counts["qc_points_implausible"] += int((inside & ~resolved).sum())
+        inside &= resolved
         kept = _store(table.columns, kept, block[inside], ids[inside], start, shift)
     if profile < 0:
         raise InputError(f"{path}: none of its {rows} rows is finite; accepted are rows of {FORM}.")
     table.columns = {name: values[:kept] for name, values in table.columns.items()}
+    plausible.check_time(table.columns["time"], path)
     _check_peak(path, highest + shift)
     _judge_profiles(path, table, profile + 1, limits)
     return table
@@ -95,6 +107,7 @@ def read_npy(path: Path, start, shift: float = 0.0, limits: Limits | None = None
 def write_npy(ds: xr.Dataset, path, start, dtype="float64") -> Path:
     """Write observations [point] as `.npy [N, 5]`, the inverse of `read_npy`; returns the path.
 
+    Where the Dataset has `azimuth_deg`, it is the sixth column.
     float64 keeps times to the millisecond; float32 halves the file but keeps them to about a second in a month.
     Raises InputError if the name does not end in .npy, `start` is no date, or the Dataset lacks a variable.
     """
@@ -103,8 +116,9 @@ def write_npy(ds: xr.Dataset, path, start, dtype="float64") -> Path:
         raise InputError(f"{path}: the name of a file to write must end in .npy.")
     if missing := [name for name in needed if name not in ds]:
         raise InputError(f"{path}: the Dataset lacks {', '.join(missing)}; it needs {', '.join(needed)}.")
-    table = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=(ds.sizes["point"], 5))
-    for column, name in enumerate(needed):
+    names = (*needed, "azimuth_deg") if "azimuth_deg" in ds else needed
+    table = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=(ds.sizes["point"], len(names)))
+    for column, name in enumerate(names):
         values = ds[name].values
         table[:, column] = hours_since(values, parse_start(start, path)) if name == "time" else values
     table.flush()
@@ -122,24 +136,25 @@ def parse_start(start, path) -> np.datetime64:
         raise InputError(
             f"start is {start!r}; accepted is a date such as '2020-01-08' or '2020-01-08T06:00'."
         ) from error
-    if time is pd.NaT:
+    if time is pd.NaT or not 1957 <= time.year <= 2100:
         raise InputError(f"start is {start!r}; accepted is a date such as '2020-01-08' or '2020-01-08T06:00'.")
     return time.to_datetime64().astype("datetime64[ns]")
 
 
 def _open(path: Path) -> np.ndarray:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read as .npy, perhaps cut short ({error}).") from error
-    if array.ndim != 2 or array.shape[1] != 5 or not len(array):
-        raise InputError(f"{path}: its shape is {list(array.shape)}; accepted is [N, 5] with columns {FORM}.")
+    array = open_npy(path, f"[N, 5] with columns {FORM}", LARGEST_MB)
+    if array.ndim != 2 or array.shape[1] not in (N_NEEDED, N_WITH_AZIMUTH) or not len(array):
+        raise InputError(
+            f"{path}: its shape is {list(array.shape)}; accepted is [N, 5] with columns {FORM}, or a sixth of azimuths."
+        )
     if array.dtype.kind != "f" or array.dtype.itemsize < 4:
-        raise InputError(f"{path}: its type is {array.dtype}; accepted are float32 and float64, columns {FORM}.")
+        raise InputError(
+            f"{path}: its type is {quoted(array.dtype)}; accepted are float32 and float64, columns {FORM}."
+        )
     return array
 
 
-def _refuse_foreign(path: Path, block: Float[np.ndarray, "row 5"], rows: Int[np.ndarray, " row"]) -> None:
+def _refuse_foreign(path: Path, block: Float[np.ndarray, "row column"], rows: Int[np.ndarray, " row"]) -> None:
     checks = (
         (0, -90.0, 90.0, "column 1 must be latitude in degrees, -90 to 90"),
         (1, -360.0, 360.0, "column 2 must be longitude in degrees, -180 to 180 or 0 to 360"),
@@ -162,7 +177,7 @@ def _check_peak(path: Path, highest_log10_ne: float) -> None:
 
 
 def _profile_begins(
-    block: Float[np.ndarray, "row 5"], last: Float[np.ndarray, " 5"] | None
+    block: Float[np.ndarray, "row column"], last: Float[np.ndarray, " column"] | None
 ) -> Bool[np.ndarray, " row"]:
     """True at rows that begin a profile; `last` is the row before the block."""
     rows = np.vstack([block[:1] if last is None else last, block])
@@ -175,7 +190,7 @@ def _profile_begins(
     return begins
 
 
-def _store(columns: dict, kept: int, block: Float[np.ndarray, "row 5"], ids, start, shift: float) -> int:
+def _store(columns: dict, kept: int, block: Float[np.ndarray, "row column"], ids, start, shift: float) -> int:
     """Put the rows behind those already `kept`; returns how many are kept now."""
     here = slice(kept, kept + len(block))
     lon = wrap_longitude(block[:, 1]).astype(np.float32)
@@ -183,6 +198,8 @@ def _store(columns: dict, kept: int, block: Float[np.ndarray, "row 5"], ids, sta
     columns["lon"][here] = np.where(lon >= 180.0, -180.0, lon)  # 179.9999999 rounds up in float32
     columns["time"][here] = start + np.rint(block[:, 3] * 3.6e6).astype("timedelta64[ms]")
     columns["log10_ne_m3"][here], columns["profile"][here] = block[:, 4] + shift, ids
+    if "azimuth_deg" in columns:
+        columns["azimuth_deg"][here] = wrap_longitude(block[:, N_NEEDED])
     return here.stop
 
 
@@ -196,24 +213,31 @@ def _judge_profiles(path: Path, table: PointTable, n_profiles: int, limits: Limi
         reason = f"the profiles inferred hold {mean:.1f} points on average, so the rows look shuffled"
         warnings.warn(f"{path}: {reason}; do not split training and test by 'profile'.", stacklevel=4)
         limits = replace(limits, min_points=1, peak_ne_m3=(0.0, np.inf))
-    ids, log10_ne = table.columns["profile"], table.columns["log10_ne_m3"]
+    ids, log10_ne, alt_km = (table.columns[name] for name in ("profile", "log10_ne_m3", "alt_km"))
     size, peak = np.bincount(ids, minlength=n_profiles), np.full(n_profiles, -np.inf)
+    span_km = np.full(n_profiles, np.inf)
     if len(ids):
-        peak[size > 0] = np.maximum.reduceat(log10_ne, np.flatnonzero(np.diff(ids, prepend=-1)))
+        begins = np.flatnonzero(np.diff(ids, prepend=-1))
+        peak[size > 0] = np.maximum.reduceat(log10_ne, begins)
+        if not shuffled:
+            span_km[size > 0] = np.maximum.reduceat(alt_km, begins) - np.minimum.reduceat(alt_km, begins)
     few, low_high = size < limits.min_points, "{:g} to {:g} m-3".format(*limits.peak_ne_m3)
     with np.errstate(divide="ignore"):
         low, high = np.log10(limits.peak_ne_m3)
-    odd = ~few & ~((peak >= low) & (peak <= high))
-    table.counts.update(qc_profiles_read=n_profiles, qc_profiles_rejected=int((few | odd).sum()))
+    flat = ~few & (span_km < plausible.SHORTEST_PROFILE_KM)
+    odd = ~few & ~flat & ~((peak >= low) & (peak <= high))
+    good = ~(few | flat | odd)
+    table.counts.update(qc_profiles_read=n_profiles, qc_profiles_rejected=int((~good).sum()))
     for bad, reason in (
         (few, f"fewer than {limits.min_points} points left"),
+        (flat, "all their points at one altitude"),
         (odd, f"a peak density outside {low_high}"),
     ):
         if bad.any():
             table.rejected.append(
                 {"file": str(path), "reason": f"{path}: {int(bad.sum())} of its profiles have {reason}."}
             )
-    _keep_profiles(table, ~(few | odd))
+    _keep_profiles(table, good)
 
 
 def _keep_profiles(table: PointTable, good: Bool[np.ndarray, " profile"]) -> None:

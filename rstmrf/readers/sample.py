@@ -27,12 +27,13 @@ def tec() -> xr.Dataset:
 
 def observations(path=OBSERVATIONS_FILE) -> xr.Dataset:
     """Simulated occultations, in the form of `read_observations`; the attributes tell how they were made."""
-    from rstmrf.readers.point_tables import COLUMN_TYPES
+    from rstmrf.readers.point_tables import COLUMN_TYPES, OPTIONAL_TYPES
 
     with xr.open_dataset(path, engine="h5netcdf") as packed:
         ds = packed.load()
-    for name, kind in {**COLUMN_TYPES, "sigma_log10_ne": np.float32}.items():
-        ds[name] = ds[name].astype(kind)
+    for name, kind in {**COLUMN_TYPES, **OPTIONAL_TYPES}.items():
+        if name in ds:
+            ds[name] = ds[name].astype(kind)
     return ds
 
 

@@ -67,10 +67,9 @@ def _whole_hours(time, start, end):
 
 
 def _refuse_gaps(hours, gap_hours, max_gap_hours):
-    missing = hours.astype("M8[h]").astype(str)
-    named = ", ".join(missing[:6]) + (f" and {missing.size - 6} more" if missing.size > 6 else "")
+    named = ", ".join(hours[:6].astype("M8[h]").astype(str)) + (f" and {hours.size - 6} more" if hours.size > 6 else "")
     raise InputError(
-        f"no TEC for {missing.size} hours ({named}): maps are up to {gap_hours.max():g} h apart there, "
+        f"no TEC for {hours.size} hours ({named}): maps are up to {gap_hours.max():g} h apart there, "
         f"at most {max_gap_hours:g} h are bridged; add the files of that time, raise max_gap_hours or leave gaps out."
     )
 

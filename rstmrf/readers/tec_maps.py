@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from rstmrf.errors import InputError
+from rstmrf.readers.plausible import END_TIME, FIRST_TIME
 from rstmrf.units import wrap_longitude
 
 VARIABLES = {
@@ -100,9 +101,12 @@ def to_global_grid(ds) -> xr.Dataset:
 def downsample(ds, factor: int) -> xr.Dataset:
     """Keep every `factor`-th node of the 181 x 361 grid, both ends included: 4 gives 46 x 91, 6 gives 31 x 61.
 
+    Maps that were thinned by this factor before stay as they are.
     Raises InputError: another grid, or a factor that does not divide 180.
     """
     shape = (ds.sizes.get("lat"), ds.sizes.get("lon"))
+    if isinstance(factor, int) and factor > 1 and shape == (180 // factor + 1, 360 // factor + 1):
+        return ds
     if shape != (GLOBAL_LAT.size, GLOBAL_LON.size):
         raise InputError(f"maps of {shape[0]} x {shape[1]} nodes cannot be thinned; 181 x 361 is needed.")
     accepted = [n for n in range(1, 181) if 180 % n == 0]
@@ -132,12 +136,15 @@ def maps_like(ds, vtec_tecu, time=None, lat=None, lon=None, **attrs):
 def parse_date(value, name) -> np.datetime64:
     """A date or time of day; InputError names `name` where it is none."""
     try:
-        date = np.datetime64(value, "ns")
-    except (ValueError, TypeError):
+        # in microseconds first: far years wrap round in nanoseconds
+        date = np.datetime64(value, "us")
+    except (ValueError, TypeError, OverflowError):
         date = np.datetime64("NaT")
-    if np.isnat(date):
-        raise InputError(f"{name} is {value!r}; a date such as 2020-01-08 or 2020-01-08T06:00 (UT) is needed.")
-    return date
+    if not FIRST_TIME <= date < END_TIME:
+        raise InputError(
+            f"{name} is {value!r}; a date such as 2020-01-08 or 2020-01-08T06:00 (UT), 1957 to 2100, is needed."
+        )
+    return date.astype("datetime64[ns]")
 
 
 def minute(time) -> str:

@@ -11,10 +11,10 @@ from scipy.interpolate import make_interp_spline
 from rstmrf.background import abel
 from rstmrf.errors import InputError
 from rstmrf.readers.observations import COORDINATES, VARIABLE_ATTRS
-from rstmrf.readers.point_tables import COLUMN_TYPES
+from rstmrf.readers.point_tables import COLUMN_TYPES, OPTIONAL_TYPES
 from rstmrf.simulate.month import N_HOURS, SEED, START
 from rstmrf.simulate.nature import Truth
-from rstmrf.simulate.orbits import BEIDOU, GPS, LEVELS_KM, earth_fixed, geodetic, occultations, read_tle, receiver_orbit
+from rstmrf.simulate.orbits import BEIDOU, GPS, LEVELS_KM, occultations, ray_azimuth_deg, read_tle
 from rstmrf.simulate.sample_run import sigma_log10_ne
 from rstmrf.units import hours_since, local_time_hours, wrap_longitude
 
@@ -22,6 +22,7 @@ TLE_FILE = Path(__file__).parent / "files" / "fy3d_2024.tle"
 #: steps of altitude [km] from the coarsest; the first that gives the points asked for is taken
 ALT_STEPS_KM = (10.0, 5.0, 2.0, 1.0, 0.5)
 KEPT_SHARE = 0.81  # of the points, by quality control
+SLANT_NOISE_TECU = 0.3
 NOISE_KM, DAY_ONLY_BELOW_KM, LOWEST_SUN_ZENITH_DEG, FAINTEST_SHARE = 20.0, 240.0, 75.0, 0.05
 
 
@@ -63,12 +64,7 @@ def tracks(n_points: int, seed=SEED, n_hours=N_HOURS) -> Tracks:
     chosen = chosen[np.argsort(time[chosen, 0], kind="stable")]
     lat, lon, time = lat[chosen], lon[chosen], time[chosen]
     middle = int(np.searchsorted(LEVELS_KM, 300.0))
-    seconds = time[:, middle].astype("M8[ms]").astype(np.int64) / 1e3
-    order = np.argsort(seconds, kind="stable")
-    below = np.empty((2, len(lat)))
-    position = earth_fixed(receiver_orbit(tle, seconds[order])[0], seconds[order])
-    below[:, order] = geodetic(position)[:2]
-    azimuth = abel.bearing_deg(lat[:, middle], lon[:, middle], *below)
+    azimuth = ray_azimuth_deg(tle, lat[:, middle], lon[:, middle], time[:, middle])
     return Tracks(*_at_levels(lat, lon, time, levels), levels, azimuth)
 
 
@@ -87,7 +83,8 @@ def observe(truth: Truth, found: Tracks, first_profile=0, seed=SEED) -> xr.Datas
     profile = np.repeat(np.arange(shape[0]) + first_profile, shape[1])
     alt_km = np.broadcast_to(found.alt_km, shape)
     true = _true_profiles(truth, lat, lon, found.alt_km, hours)
-    error = _abel_error_dex(truth, found)
+    curtain_m3 = _true_curtain_m3(truth, found)
+    error = _abel_error_dex(curtain_m3, found.alt_km)
     observed = true + error + _noise(found.alt_km, shape[0], rng)
     dark = (alt_km < DAY_ONLY_BELOW_KM) & (_cos_zenith(lat, lon, hours) < np.cos(np.deg2rad(LOWEST_SUN_ZENITH_DEG)))
     threshold = np.nanmax(observed, axis=1, keepdims=True) + np.log10(FAINTEST_SHARE)
@@ -96,7 +93,10 @@ def observe(truth: Truth, found: Tracks, first_profile=0, seed=SEED) -> xr.Datas
     values = {"lat": lat, "lon": lon, "alt_km": alt_km, "time": found.time, "profile": profile}
     values |= {"log10_ne_m3": observed, "true_log10_ne_m3": true}
     values["sigma_log10_ne"] = np.broadcast_to(stated_sigma_dex(found.alt_km), shape)
-    types = {**COLUMN_TYPES, "sigma_log10_ne": np.float32, "true_log10_ne_m3": np.float32}
+    values["azimuth_deg"] = np.broadcast_to(found.azimuth_deg[:, None], shape)
+    slant_rng = np.random.default_rng([seed, 400, first_profile])
+    values["slant_tecu"] = _slant_tecu(curtain_m3, found.alt_km, slant_rng)
+    types = {**COLUMN_TYPES, **OPTIONAL_TYPES, "true_log10_ne_m3": np.float32}
     long_names = {**VARIABLE_ATTRS, "true_log10_ne_m3": {"long_name": "simulated truth, for scoring", "units": "1"}}
     columns = {name: ("point", x.ravel()[seen].astype(types[name]), long_names[name]) for name, x in values.items()}
     coords = {name: columns.pop(name) for name in COORDINATES}
@@ -108,6 +108,8 @@ def observe(truth: Truth, found: Tracks, first_profile=0, seed=SEED) -> xr.Datas
         "geometry": f"simulated: SGP4 with FY-3D elements of 2024-06-17, {GPS.name} and {BEIDOU.name}, straight rays",
         "error": "Abel inversion of slant TEC through a curtain of the truth; Gaussian noise of 0.03 dex from 200 km "
         f"on and 0.12 dex at 120 km, correlated over {NOISE_KM:g} km along a profile",
+        "slant": f"true slant TEC of the ray below {abel.SHELLS_KM[-1]:g} km, noise of {SLANT_NOISE_TECU:g} TECU, "
+        f"correlated over {NOISE_KM:g} km",
         "left_out": f"by night below {DAY_ONLY_BELOW_KM:g} km, and what is under {FAINTEST_SHARE:.0%} of the highest",
     }
     return xr.Dataset(columns, coords, attrs | counts)
@@ -129,26 +131,41 @@ def _true_profiles(truth, lat, lon, alt_km, hours):
     return make_interp_spline(knots_km, true, axis=1)(alt_km) if fine else true
 
 
-def _abel_error_dex(truth, found):
-    """Error of the inversion [dex] at the levels, `[profile, level]`, from a curtain about the point at 300 km."""
-    middle = int(np.searchsorted(found.alt_km, 300.0))
+def _true_curtain_m3(truth, found):
+    """True density [m⁻³] in the plane of the rays, about the tangent point at 300 km."""
+    middle = int(np.searchsorted(found.alt_km, abel.REFERENCE_KM))
     lat, lon = abel.curtain_places(found.lat[:, middle], found.lon[:, middle], found.azimuth_deg)
     hours = np.repeat(hours_since(found.time[:, middle], START.astype("M8[ms]")), abel.COLUMNS_DEG.size)
     levels = np.broadcast_to(abel.SHELLS_KM, (hours.size, abel.SHELLS_KM.size))
-    curtain = 10.0 ** truth.columns(lat.ravel(), lon.ravel(), hours, levels)
-    error = abel.inversion_error_dex(curtain.reshape(*lat.shape, -1))
-    weights = np.stack([np.interp(found.alt_km, abel.SHELLS_KM, shell) for shell in np.eye(abel.SHELLS_KM.size)])
-    bad = np.isnan(error).astype(float) @ weights > 0
-    return np.where(bad, np.nan, np.nan_to_num(error) @ weights)
+    return 10.0 ** truth.columns(lat.ravel(), lon.ravel(), hours, levels).reshape(*lat.shape, -1)
+
+
+def _abel_error_dex(curtain_m3, alt_km):
+    """Error of the inversion [dex] at the levels, `[profile, level]`."""
+    error = abel.inversion_error_dex(curtain_m3)
+    profile, level = (x.ravel() for x in np.indices((len(error), alt_km.size)))
+    return abel.at_altitudes(error, profile, alt_km[level]).reshape(len(error), -1)
+
+
+def _slant_tecu(curtain_m3, alt_km, rng):
+    """Slant TEC [TECU] of the rays `[profile, level]` below the highest shell, with noise along a profile."""
+    rays = abel.CURTAIN.rays_km(alt_km).reshape(alt_km.size, -1)
+    slant = curtain_m3.reshape(len(curtain_m3), -1) @ rays.T * abel.TECU_PER_M3_KM
+    return slant + SLANT_NOISE_TECU * _correlated(alt_km, len(slant), rng)
 
 
 def _noise(alt_km, n_profiles, rng):
-    """Noise [dex] `[profile, level]`: Gaussian, correlated over `NOISE_KM` along a profile, strong below 200 km."""
+    """Noise [dex] `[profile, level]`, strong below 200 km."""
+    return _correlated(alt_km, n_profiles, rng) * sigma_log10_ne(alt_km)
+
+
+def _correlated(alt_km, n_profiles, rng):
+    """Gaussian noise of deviation 1, `[profile, level]`, correlated over `NOISE_KM` along a profile."""
     noise = rng.standard_normal((n_profiles, alt_km.size))
     along = np.exp(-np.diff(alt_km) / NOISE_KM)
     for level, keep in enumerate(along, start=1):
         noise[:, level] = keep * noise[:, level - 1] + np.sqrt(1.0 - keep**2) * noise[:, level]
-    return noise * sigma_log10_ne(alt_km)
+    return noise
 
 
 def _cos_zenith(lat, lon, hours):

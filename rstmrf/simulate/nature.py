@@ -33,12 +33,15 @@ class Departures(Protocol):
 
     def descent_km(self, lat, lon, hours, alt_km: Float[np.ndarray, "n level"]) -> Float[np.ndarray, "n level"]:
         """How far below each altitude [km] IRI is read: positive where the layer is lifted."""
+        ...
 
     def hidden_dex(self, lat, lon, hours, alt_km: Float[np.ndarray, "n level"]) -> Float[np.ndarray, "n level"]:
         """Structure [dex] whose TEC the scaling takes out again."""
+        ...
 
     def visible_dex(self, lat, lon, hours, alt_km: Float[np.ndarray, "n level"]) -> Float[np.ndarray, "n level"]:
         """Structure [dex] that TEC shows."""
+        ...
 
 
 class Scaling(NamedTuple):

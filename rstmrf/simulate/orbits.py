@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from rstmrf.background.abel import bearing_deg
 from rstmrf.errors import InputError
 from rstmrf.units import wrap_longitude
 
@@ -44,8 +45,8 @@ BEIDOU = Walker("BeiDou-MEO-like 24/3/1", 24, 3, 1, 55.0, 27906.0)
 class Occultations(NamedTuple):
     """Tangent points of whole passes through `LEVELS_KM`, profile by profile, the order of levels that of time.
 
-    `lat`, `lon` [deg], `alt_km` [km], `time` [datetime64[ms], UTC], `profile` (0, 1, … by time) are `[N]`;
-    `transmitter` `[profiles]` numbers the GNSS satellite.
+    `lat`, `lon` [deg], `alt_km` [km], `time` [datetime64[ms], UTC], `profile` (0, 1, … by time) and `azimuth_deg`, at
+    which the tangent point sees the receiver, are `[N]`; `transmitter` `[profiles]` numbers the GNSS satellite.
     """
 
     lat: Float[np.ndarray, " n"]
@@ -54,6 +55,7 @@ class Occultations(NamedTuple):
     time: np.ndarray
     profile: Int[np.ndarray, " n"]
     transmitter: Int[np.ndarray, " p"]
+    azimuth_deg: Float[np.ndarray, " n"]
 
 
 def occultations(tle, start, end, constellation=GPS, max_azimuth_deg=MAX_AZIMUTH_DEG) -> Occultations:
@@ -74,7 +76,13 @@ def occultations(tle, start, end, constellation=GPS, max_azimuth_deg=MAX_AZIMUTH
         passes += [(*found, number) for found in _passes(time_s, lat, lon, alt_km, seen)]
     if not passes:
         raise InputError(f"no occultation between {start} and {end}; a period of some hours is needed")
-    return _join(sorted(passes, key=lambda one: (one[0][0], one[-1])))
+    return _join(sorted(passes, key=lambda one: (one[0][0], one[-1])), tle)
+
+
+def ray_azimuth_deg(tle, lat, lon, time) -> Float[np.ndarray, " n"]:
+    """Azimuth [deg east of north] at which tangent points `[N]` see the receiver of elements `tle` at `time`."""
+    seconds = time.astype("M8[ms]").astype(np.int64) / 1e3
+    return bearing_deg(lat, lon, *geodetic(earth_fixed(receiver_orbit(tle, seconds)[0], seconds))[:2])
 
 
 def receiver_orbit(tle, time_s) -> tuple[np.ndarray, np.ndarray]:
@@ -190,11 +198,12 @@ def _passes(time_s, lat, lon, alt_km, seen):
         yield at_s, np.interp(at_s, time_s[steps], lat[steps]), wrap_longitude(east), levels
 
 
-def _join(passes) -> Occultations:
+def _join(passes, tle) -> Occultations:
     time, lat, lon, alt_km = (np.concatenate([one[part] for one in passes]) for part in range(4))
     profile = np.repeat(np.arange(len(passes)), LEVELS_KM.size)
     time = np.round(time * 1e3).astype("datetime64[ms]")
-    return Occultations(lat, lon, alt_km, time, profile, np.array([one[-1] for one in passes]))
+    transmitter = np.array([one[-1] for one in passes])
+    return Occultations(lat, lon, alt_km, time, profile, transmitter, ray_azimuth_deg(tle, lat, lon, time))
 
 
 def _dot(a, b):

@@ -15,7 +15,7 @@ from rstmrf.background import IriBackground, vtec
 from rstmrf.background.vtec import SCALE_LIMITS, plasmasphere_tecu
 from rstmrf.errors import InputError
 from rstmrf.readers.observations import COORDINATES, VARIABLE_ATTRS
-from rstmrf.readers.point_tables import COLUMN_TYPES
+from rstmrf.readers.point_tables import COLUMN_TYPES, OPTIONAL_TYPES
 from rstmrf.simulate import nature
 from rstmrf.simulate.nature import LAT, LON, Scaling, Truth, shift_weight
 from rstmrf.simulate.orbits import Occultations
@@ -130,8 +130,8 @@ def observe(truth: NatureRun, found: Occultations, seed=20190425) -> xr.Dataset:
     true = truth.log10_ne(lat, lon, found.alt_km, hours)
     values = {"lat": lat, "lon": lon, "alt_km": found.alt_km, "time": found.time, "profile": found.profile}
     values["log10_ne_m3"] = true + profile_noise(found.alt_km, found.profile, rng)
-    values["sigma_log10_ne"] = sigma_log10_ne(found.alt_km)
-    types, seen = {**COLUMN_TYPES, "sigma_log10_ne": np.float32}, true >= FAINTEST_LOG10_NE
+    values["sigma_log10_ne"], values["azimuth_deg"] = sigma_log10_ne(found.alt_km), found.azimuth_deg
+    types, seen = {**COLUMN_TYPES, **OPTIONAL_TYPES}, true >= FAINTEST_LOG10_NE
     columns = {name: ("point", x[seen].astype(types[name]), VARIABLE_ATTRS[name]) for name, x in values.items()}
     coords = {name: columns.pop(name) for name in COORDINATES}
     counts = {"profiles": found.transmitter.size, "points_too_faint": int((~seen).sum())}

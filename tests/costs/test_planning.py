@@ -12,7 +12,8 @@ SMALL = {"basis_dim": 16, "siren_hidden": 32, "siren_layers": 1, "tec_downsample
 
 @pytest.fixture(scope="module")
 def small():
-    return RunConfig(batch_size=1024, **SMALL)
+    """The ConvLSTM in every step: what it takes is looked at here."""
+    return RunConfig(batch_size=1024, direction_training="joint", **SMALL)
 
 
 def test_prediction_agrees_with_a_process(small):
@@ -28,7 +29,7 @@ def test_prediction_knows_each_setting(small):
     at = planning.predict_peak(small, 50)
     for changes in ({"batch_size": 4096}, {"seq_len": 12}, {"tec_feat_dim": 16}, {"tec_downsample_factor": 6}):
         assert planning.predict_peak(small.changed(**changes), 50) > at, changes
-    assert planning.predict_peak(small.changed(window_group_size=None), 50) > at
+    assert planning.predict_peak(small.changed(window_group_size="all"), 50) > at
 
 
 def test_windows_are_the_most_a_batch_may_have_unless_given(small):
@@ -40,9 +41,27 @@ def test_windows_are_the_most_a_batch_may_have_unless_given(small):
 
 
 def test_collocation_points_are_counted(small):
-    table = planning.step_ledger(small.changed(longitude_jitter_deg=30.0), 2)
-    inputs = table[table["role"] == "input"]
-    assert (inputs["shape"] == (1024, 5)).sum() == 2
+    for changes, points in (
+        ({"longitude_jitter_deg": 30.0}, 1024),
+        ({"collocation_points": 300}, 300),
+        ({"physics_points": 200}, 200),
+    ):
+        table = planning.step_ledger(small.changed(**changes), 2)
+        inputs = table[table["role"] == "input"]["shape"].tolist()
+        assert sorted(shape[0] for shape in inputs if len(shape) == 2 and shape[1] == 5) == sorted([1024, points])
+
+
+def test_directions_learned_first_leave_the_windows_out_of_the_step(small):
+    """What remains of a window is its map, and the directions of its hour and the next."""
+    first = small.changed(direction_training="first")
+    steps = [memory.peak_mb(planning.step_ledger(first, n)) for n in (4, 104)]
+    cells = (180 // small.tec_downsample_factor + 1) * (360 // small.tec_downsample_factor + 1)
+    assert steps[1] - steps[0] < 1.3 * 100 * 5 * cells * 4 / 1e6
+    assert planning.predict_peak(first, 4) == max(steps[0], memory.peak_mb(planning.head_ledger(first)))
+
+
+def test_a_hundred_windows_take_less_than_150_mb():
+    assert planning.predict_peak(RunConfig(), 100) < 150
 
 
 def test_fit_is_inside_the_budget_and_the_next_step_is_not(small):
@@ -56,7 +75,7 @@ def test_fit_is_inside_the_budget_and_the_next_step_is_not(small):
 
 
 def test_a_large_budget_runs_all_windows_at_once(small):
-    assert planning.fit(1e6, small, 3).config.window_group_size is None
+    assert planning.fit(1e6, small, 3).config.window_group_size == "all"
 
 
 def test_what_cannot_be_is_said(small):

@@ -40,10 +40,16 @@ def test_physics_points_are_the_observations_unless_others_are_given():
 
 def test_moving_a_batch_moves_every_member():
     others = Points(torch.rand(9, 4), torch.rand(9, 5), torch.zeros(9, dtype=torch.long))
-    moved = replace(make_batch(others), next_tec_map=torch.rand(2, 1, 7, 13)).to("meta")
+    maps = {name: torch.rand(2, 2, 7, 13) for name in ("direction_maps", "next_direction_maps")}
+    more = maps | {
+        "next_tec_map": torch.rand(2, 1, 7, 13),
+        "window_share": torch.ones(2),
+        "point_weight": torch.ones(4),
+    }
+    moved = replace(make_batch(others), **more).to("meta")
     members = [getattr(moved, f.name) for f in fields(moved) if f.name != "collocation"]
     members += [getattr(moved.collocation, f.name) for f in fields(Points)]
-    assert len(members) == 11 and all(x.device.type == "meta" for x in members)
+    assert len(members) == 15 and all(x.device.type == "meta" for x in members)
     assert make_batch().to("meta").collocation is None
 
 
@@ -101,6 +107,9 @@ def test_choosing_points_keeps_them_together(thin_observations, iri):
     chosen = points.select(mask)
     assert len(chosen) == int(mask.sum()) and torch.equal(chosen.background, points.background[mask])
     assert torch.equal(points.select([3, 1]).log10_ne_m3, points.log10_ne_m3[[3, 1]])
+    assert torch.equal(chosen.azimuth_deg, points.azimuth_deg[mask]) and points.azimuth_deg.isfinite().all()
+    unknown = prepare_points(thin_observations.drop_vars("azimuth_deg").isel(point=slice(0, 50)), iri)
+    assert unknown.azimuth_deg is None and unknown.select(mask).azimuth_deg is None and points.slant_tecu is None
 
 
 def test_no_points_is_said(thin_observations, iri):

@@ -51,8 +51,8 @@ def test_training_fits_what_is_believed_and_scores_what_was_observed(
     data = RunData(thin_observations, sample_tec, sample_indices, config)
     dark = dark_and_low(data.points, data.iri)
     assert 0 < dark.float().mean() < 0.5
-    torch.testing.assert_close(data.targets.log10_ne_m3[dark], data.points.background[dark, 0])
-    torch.testing.assert_close(data.targets.log10_ne_m3[~dark], data.points.log10_ne_m3[~dark])
+    torch.testing.assert_close(data.fitted().log10_ne_m3[dark], data.points.background[dark, 0])
+    torch.testing.assert_close(data.fitted().log10_ne_m3[~dark], data.points.log10_ne_m3[~dark])
     assert (data.part(0, 1, 2, 3).log10_ne_m3[dark] != data.points.background[dark, 0]).any()
     batch = next(iter(data.val_dataloader()))
     low = dark_and_low(PointSet(batch.coords, batch.target_ne, batch.background, batch.tec_indices, None), data.iri)

@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from rstmrf.data.direction_table import DirectionTable
 from rstmrf.data.run_data import RunData
 from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.globe import cosine, tec_gradient
 from rstmrf.model.whole import RSTMRF
 from rstmrf.training.loop import train
-from rstmrf.training.losses import loss_terms
+from rstmrf.training.losses import loss_terms, means
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -49,8 +53,7 @@ def test_the_observed_direction_is_the_gradient_of_the_last_map(processor_of, po
     assert sum(p.numel() for p in model.direction_field.parameters()) == 0
     field = model.direction_field(batch.unique_tec_map_seq)
     assert torch.equal(field, tec_gradient(batch.target_tec_map, "metric"))
-    terms = loss_terms(batch, model, config)
-    assert terms["head"].abs() < 1e-5
+    assert means(loss_terms(batch, model, config))["head"].abs() < 1e-5
 
 
 def test_between_two_maps_the_direction_is_that_of_both(processor_of, points, tiny_config):
@@ -59,22 +62,32 @@ def test_between_two_maps_the_direction_is_that_of_both(processor_of, points, ti
     half = points.coords.clone()
     half[:, 3] = 13.5
     points = type(points)(half, points.log10_ne_m3, points.background, points.profile, points.start)
-    batch = processor_of(next_map=True)(points)
-    assert torch.equal(batch.next_tec_map[0], processor_of().tec[14])
-    mean = (batch.target_tec_map + batch.next_tec_map) / 2
-    window = mean[:, None].expand(-1, 3, -1, -1, -1)
-    of_mean = replace(batch, unique_tec_map_seq=window, target_tec_map=mean, next_tec_map=None)
-    model = RSTMRF(config, 48.0)
-    between, expected = (loss_terms(b, model, config)["tec_direction"].item() for b in (batch, of_mean))
+    processor, model = processor_of(), RSTMRF(config, 48.0)
+    batch = processor(points, directions=DirectionTable.tabulate(model.direction_field, processor))
+    assert batch.unique_tec_map_seq is None
+    mean = tec_gradient((processor.tec[13:14] + processor.tec[14:15]) / 2)
+    of_mean = replace(batch, direction_maps=mean, next_direction_maps=None)
+    between, expected = (means(loss_terms(b, model, config))["tec_direction"].item() for b in (batch, of_mean))
     assert between == pytest.approx(expected, abs=1e-5)
 
 
 def test_shuffled_maps_are_maps_of_other_hours(processor_of):
-    right, wrong = processor_of(), processor_of()
-    wrong.shuffle_tec(3)
+    right, wrong = processor_of(), processor_of(shuffle_seed=3)
     assert torch.equal(right.tec.sum((1, 2, 3)).sort()[0], wrong.tec.sum((1, 2, 3)).sort()[0])
     agreement = cosine(tec_gradient(right.tec), tec_gradient(wrong.tec))
     assert agreement.mean() < 0.6
+
+
+@given(seed=st.integers(0, 2**16), missing=st.sets(st.integers(0, 47), max_size=40))
+def test_no_hour_keeps_its_own_map_and_none_gets_a_blank_one(sample_tec, sample_indices, seed, missing):
+    """Hours without a map stay without; the others change places among themselves."""
+    known = np.array([h for h in range(48) if h not in missing])
+    made = {"start": "2019-04-25", "seq_len": 1, "tec_downsample_factor": 90, "missing_hours": "mask"}
+    few = sample_tec.isel(time=known)
+    right, wrong = (SlidingWindowBatchProcessor(few, sample_indices, **made, shuffle_seed=s) for s in (None, seed))
+    same = (right.tec == wrong.tec).flatten(1).all(1)
+    assert not same[right.coverage.present].any() and same[~right.coverage.present].all()
+    assert (wrong.tec[right.coverage.present] > 0).any((1, 2, 3)).all()
 
 
 @pytest.mark.parametrize("changes", [{"direction_source": "observed"}, {"lead_hours": 2}, {"shuffle_tec": True}])

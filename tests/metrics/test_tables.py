@@ -51,3 +51,13 @@ def test_strata_meet_at_their_edges():
     assert found["local time"].tolist() == ["night 21–5 LT", "dawn 5–9 LT", "night 21–5 LT"]
     assert found["dip latitude"].tolist() == ["dip 0–10°", "dip 10–30°", "dip 55–90°"]
     assert found["Kp"].tolist() == ["Kp 3–5", "Kp ≥ 5", "Kp < 3"]
+
+
+def test_what_is_not_known_is_in_no_cell():
+    found = strata_of([300.0, np.nan], [12.0, np.nan], [np.nan, 20.0], [np.nan, 9.0])
+    assert {kind: labels.tolist() for kind, labels in found.items()} == {
+        "altitude": ["300–500 km", "unknown"],
+        "local time": ["day 9–17 LT", "unknown"],
+        "dip latitude": ["unknown", "dip 10–30°"],
+        "Kp": ["unknown", "Kp ≥ 5"],
+    }

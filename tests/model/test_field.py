@@ -6,6 +6,7 @@ import torch
 
 from rstmrf.config import RunConfig
 from rstmrf.model.whole import RSTMRF
+from rstmrf.training.losses import loss_terms
 
 
 def count(module):
@@ -29,7 +30,8 @@ def test_tec_guides_but_never_enters_the_value(config, small_batch):
     model = RSTMRF(config, 48.0)
     stormy = replace(batch, unique_tec_map_seq=3 * batch.unique_tec_map_seq.flip(-1))
     assert torch.equal(model.log10_density(batch), model.log10_density(stormy))
-    assert not torch.allclose(model(batch).sampled, model(stormy).sampled)
+    fields = (model.direction_field(b.unique_tec_map_seq) for b in (batch, stormy))
+    assert not torch.allclose(*fields)
 
 
 def test_space_weather_moves_the_value(config, small_batch):
@@ -52,4 +54,11 @@ def test_physics_losses_may_have_points_of_their_own(config, small_batch):
     others = small_batch(torch.float32, points=40).physics
     prediction = RSTMRF(config, 48.0)(replace(batch, collocation=others))
     assert prediction.residual.shape == (1, 24)
-    assert prediction.physics_residual.shape == (5, 40) and prediction.sampled.shape == (40, 2)
+    assert prediction.physics.shape == (5, 40)
+
+
+def test_physics_that_nobody_asks_for_is_not_computed(config, small_batch):
+    free = config.changed(w_chapman=0.0, w_tec_direction=0.0)
+    model = RSTMRF(free, 48.0)
+    batch = small_batch(torch.float32)
+    assert model(batch).physics is None and list(loss_terms(batch, model, free)) == ["data"]

@@ -8,7 +8,7 @@ from torch.autograd import grad
 
 from rstmrf.globe import metric
 from rstmrf.model import jets
-from rstmrf.model.whole import RSTMRF
+from rstmrf.model.whole import RSTMRF, Prediction
 from rstmrf.training.losses import loss_terms, total_loss
 
 KM = torch.pi / 180
@@ -82,10 +82,10 @@ def test_the_gradient_of_the_loss_equals_that_of_nested_differentiation(
     model = RSTMRF(config, 48.0).to(dtype)
     parameters = dict(model.named_parameters())
     physics = nested(model.residual_field, batch.coords, batch.unique_sw_seq, batch.tec_indices)
-    ours, theirs = model.residuals(batch), (physics[:1], physics)
+    ours, theirs = model(batch), Prediction(physics[:1], physics, None)
     gradients = []
-    for residuals in (ours, theirs):
-        monkeypatch.setattr(model, "residuals", lambda batch, residuals=residuals: residuals)
+    for prediction in (ours, theirs):
+        monkeypatch.setattr(model, "forward", lambda batch, prediction=prediction: prediction)
         loss = total_loss(loss_terms(batch, model, config), config)
         found = grad(loss, parameters.values(), retain_graph=True, allow_unused=True)
         gradients.append(

@@ -12,7 +12,7 @@ from rstmrf.model.coordinates import temporal_features
 from rstmrf.model.direction import tec_jet
 from rstmrf.model.whole import RSTMRF
 from rstmrf.predict import Predictor
-from rstmrf.training.losses import loss_terms
+from rstmrf.training.losses import loss_terms, means
 from rstmrf.units import EARTH_RADIUS_KM
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -111,7 +111,7 @@ def test_grid_and_points_agree(run, model):
 
 
 def test_loss_is_finite(run, model):
-    terms = loss_terms(next(iter(run.train_dataloader())), model, run.config)
+    terms = means(loss_terms(next(iter(run.train_dataloader())), model, run.config))
     assert all(torch.isfinite(term) for term in terms.values())
 
 

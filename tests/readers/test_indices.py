@@ -145,6 +145,32 @@ def test_centred_mean_spans_forty_days_either_side(write):
     assert (indices.f107_81d_sfu.days_used_min, indices.f107_81d_sfu.days_used_max) == (41, 81)
 
 
+def test_trailing_mean_ends_with_its_day(write):
+    days = [str(np.datetime64("2020-01-01") + n) for n in range(100)]
+    path = write([gfz_row(day, f107=100.0 + n) for n, day in enumerate(days)])
+    trailing = read_indices(path, days[0], days[99]).f107_81d_trailing_sfu
+    assert trailing.values[[0, 24, 24 * 90]] == pytest.approx([100.0, 100.5, 150.0])
+    assert (trailing.days_used_min, trailing.days_used_max) == (1, 81)
+
+
+def test_history_goes_back_as_far_as_the_table_is_whole(write):
+    rows = [gfz_row(f"2020-01-0{n}", kp=[1, 1, -1, *[1] * 5] if n == 2 else [1] * 8) for n in range(1, 6)]
+    path = write(rows)
+    assert read_indices(path, "2020-01-04", "2020-01-05", before_hours=30).sizes["time"] == 30 + 25
+    assert read_indices(path, "2020-01-04", "2020-01-05", before_hours=99).time.values[0] == np.datetime64(
+        "2020-01-02T09"
+    )
+    assert read_indices(path, "2020-01-01", "2020-01-01T05:00", before_hours=99).sizes["time"] == 6
+
+
+def test_hours_left_out_are_counted(write):
+    path = write([gfz_row("2020-01-01"), gfz_row("2020-01-02", [1, -1, *[1] * 6]), gfz_row("2020-01-03", f107=-1.0)])
+    indices = read_indices(path, "2019-12-31", "2020-01-03T23:00", gaps="leave-out")
+    assert indices.sizes["time"] == 24 + 21 and indices.left_out_hours == 24 + 3 + 24
+    refused("holds 2020-01-01T00h", read_indices, path, "2021-01-01", "2021-01-02", gaps="leave-out")
+    refused("F10.7 is missing", read_indices, path, "2020-01-03", "2020-01-03T23:00", gaps="leave-out")
+
+
 def test_predicted_kp_is_taken_to_the_nearest_third(write):
     path = write(celestrak_text([celestrak_row("2020-01-01")], [celestrak_row("2020-01-02", [4, 12, 25, 26] * 2)]))
     assert read_celestrak(path, allow_predicted=True).kp.values[8:12].tolist() == [0.333, 1.333, 2.667, 2.667]

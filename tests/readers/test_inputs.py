@@ -61,7 +61,8 @@ def test_own_maps_are_read(loaded, sample_tec):
 
 def test_own_indices_are_read_for_the_days_of_the_run(loaded, sample_indices):
     ours = loaded.indices
-    assert str(ours["time"].values[0])[:13] == "2019-04-25T00" and str(ours["time"].values[-1])[:13] == "2019-04-26T23"
+    assert str(ours["time"].values[0])[:13] == "2019-04-24T18"  # six hours of history, a window's length
+    assert str(ours["time"].values[-1])[:13] == "2019-04-26T23"
     same = sample_indices.sel(time=ours["time"])
     assert np.allclose(ours["kp"], same["kp"], atol=0.01) and np.allclose(ours["f107_sfu"], same["f107_sfu"])
 
@@ -75,6 +76,47 @@ def test_own_files_make_the_same_run(loaded, whole_profiles, sample_tec, sample_
     a, b = (data.processor(data.points.select([0])) for data in (ours, sample))
     assert torch.allclose(a.unique_tec_map_seq, b.unique_tec_map_seq, atol=1e-4)
     assert torch.allclose(a.unique_sw_seq, b.unique_sw_seq, atol=0.01)
+
+
+@pytest.fixture(scope="module")
+def one_day(own_files, tmp_path_factory, whole_profiles, sample_tec):
+    """Observations of the second day, and maps of both."""
+    second = whole_profiles.isel(point=whole_profiles["time"].values >= np.datetime64("2019-04-26"))
+    folder = tmp_path_factory.mktemp("day")
+    maps = str(folder / "maps.nc")
+    sample_tec.to_netcdf(maps, engine="h5netcdf", encoding={"vtec_tecu": {"zlib": True, "complevel": 1}})
+    return {**own_files, "obs_path": str(write_npy(second, folder / "day.npy", START)), "tec_path": maps}
+
+
+@pytest.mark.parametrize("settings", [{"driver_hours": 72}, {"lead_hours": 18}, {"lead_hours": 12, "driver_hours": 30}])
+def test_no_hour_of_a_single_day_is_lost_for_want_of_history(one_day, tiny_config, settings):
+    from rstmrf.data.run_data import RunData
+
+    config = tiny_config.changed(**settings)
+    data = RunData(*load_inputs(config, **one_day, start=START), config)
+    assert data.left_out == 0 and data.points.coords[:, 3].floor().unique().numel() == 24
+
+
+def test_history_ends_where_the_table_does(one_day, tmp_path):
+    short = tmp_path / "short.csv"
+    rows = [row for row in open(one_day["drivers_path"]) if row[:10] not in ("2019-04-22", "2019-04-23")]
+    short.write_text("".join(rows))
+    indices = load_inputs(RunConfig(driver_hours=72), **{**one_day, "drivers_path": str(short)}, start=START).indices
+    assert indices["time"].values[0] == np.datetime64("2019-04-24T00")
+
+
+def test_hours_without_kp_are_refused_or_left_out_as_set(own_files, tmp_path):
+    gap, lines = tmp_path / "gap.csv", open(own_files["drivers_path"]).read().splitlines()
+    lines = [f"{line[:16]},-1,{line.split(',')[2]}" if line.startswith("2019-04-25T1") else line for line in lines]
+    gap.write_text("\n".join(lines) + "\n")
+    files = {**own_files, "drivers_path": str(gap)}
+    with pytest.raises(InputError, match=r"Kp is missing for 10 hours \(2019-04-25T10h"):
+        load_inputs(RunConfig(), **files, start=START)
+    indices = load_inputs(RunConfig(missing_hours="mask"), **files, start=START).indices
+    held = indices["time"].values
+    assert indices.attrs["left_out_hours"] == 10
+    assert not np.isin(np.arange("2019-04-25T10", "2019-04-25T20", dtype="M8[h]"), held).any()
+    assert held[-1] == np.datetime64("2019-04-26T23") and not np.isnan(indices["kp"]).any()
 
 
 def test_start_is_needed_for_plain_arrays(own_files):

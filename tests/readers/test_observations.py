@@ -87,7 +87,7 @@ def test_quality_control_counts_each_point_once():
     result = quality_control(profile)
     assert result.columns["lat"].size == ALT_KM.size and not result.rejected
     found = {name.removeprefix("qc_points_"): n for name, n in result.counts.items() if "points" in name}
-    assert found == {"read": 66, "fill": 2, "outside_altitude": 2, "non_positive": 2}
+    assert found == {"read": 66, "fill": 2, "outside_altitude": 2, "non_positive": 2, "implausible": 0}
     narrow = quality_control(profile, Limits(alt_range_km=(295.0, 305.0)))
     assert narrow.rejected[0]["reason"] == "made: 1 usable points are left; at least 10 are needed."
     with pytest.raises(InputError, match=r"alt_range_km is \(800, 100\)"):
@@ -247,4 +247,15 @@ def test_write_npy_says_what_it_lacks(tmp_path, real_file):
         write_npy(ds, tmp_path / "out.txt", START)
     genuine = read_observations(real_file(IONPRF))
     again = read_observations(write_npy(genuine, tmp_path / "genuine.npy", "2008-11-14"), start="2008-11-14")
-    xr.testing.assert_equal(again, genuine)
+    xr.testing.assert_equal(again, genuine.drop_vars("slant_tecu"))
+
+
+def test_a_sixth_column_is_the_azimuth_and_may_be_unknown(tmp_path):
+    azimuth = np.repeat([350.0, np.nan], 60)
+    path = save(tmp_path / "six.npy", np.column_stack([table(2), azimuth]))
+    ds = read_observations(path, start=START)
+    assert np.array_equal(ds.azimuth_deg, np.repeat([-10.0, np.nan], 60), equal_nan=True)
+    xr.testing.assert_equal(read_observations(write_npy(ds, tmp_path / "again.npy", START), start=START), ds)
+    xr.testing.assert_equal(
+        ds.drop_vars("azimuth_deg"), read_observations(save(tmp_path / "five.npy", table(2)), start=START)
+    )

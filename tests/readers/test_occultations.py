@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 from scipy.io import netcdf_file
 
+from rstmrf.background.abel import TECU_PER_M3_KM, Curtain
 from rstmrf.errors import InputError
 from rstmrf.readers.occultations import ne_factor, read_netcdf_profile, read_text_profile
 
@@ -58,6 +59,18 @@ def test_genuine_ionprf_holds_the_peak_and_the_epoch_its_header_states(real_file
     assert profile.lat[peak] == pytest.approx(header.edmaxlat, abs=1e-4)
     assert profile.time == np.datetime64("2008-11-14T07:41:13")
     assert profile.time == np.datetime64("1980-01-06") + np.timedelta64(int(header.edmaxtime), "s")
+
+
+def test_genuine_ionprf_carries_slant_tec_of_both_sides_of_the_ray(real_file):
+    """Its own density, integrated up to the receiver on both sides of the tangent point, gives its calibrated TEC."""
+    profile = read_netcdf_profile(real_file(IONPRF))
+    order = np.argsort(profile.alt_km)
+    alt_km, ne_m3, slant = (x[order] for x in (profile.alt_km, profile.ne_m3, profile.slant_tecu))
+    curtain = Curtain(alt_km, np.array([-40.0, 0.0, 40.0]))
+    for at in (np.argmin(abs(alt_km - h)) for h in (150.0, 300.0, 500.0)):
+        whole = curtain.rays_km(alt_km[at]).sum(axis=1)[0] @ ne_m3 * TECU_PER_M3_KM
+        assert slant[at] == pytest.approx(whole, rel=0.02)
+    assert np.isfinite(profile.azimuth_deg).all() and np.ptp(profile.azimuth_deg) < 30
 
 
 @pytest.mark.parametrize("kept_bytes", [3, 40, 900, 4000, 9000])

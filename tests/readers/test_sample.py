@@ -107,4 +107,5 @@ def test_first_profiles_are_made_again(observed):
     first = np.isin(again.profile.values, np.arange(10))
     assert np.array_equal(again.profile.values[first], packed.profile.values[first])
     assert np.allclose(again.lat.values[first], packed.lat.values[first], atol=1e-4)
+    assert np.allclose(again.azimuth_deg.values[first], packed.azimuth_deg.values[first], atol=0.051)
     assert np.abs(again.log10_ne_m3.values[first] - packed.log10_ne_m3.values[first]).max() < 0.002

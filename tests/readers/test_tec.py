@@ -120,7 +120,7 @@ def test_netcdf_without_a_known_unit_or_variable_is_refused(tmp_path):
         with pytest.raises(InputError, match=sentence):
             read_tec(path)
     path.write_text("no netCDF")
-    with pytest.raises(InputError, match=r"maps\.nc cannot be read as netCDF"):
+    with pytest.raises(InputError, match=r"maps\.nc: cannot be read as netCDF"):
         read_tec(path)
 
 
@@ -164,7 +164,9 @@ def test_npy_that_cannot_be_used(tmp_path, values, options, sentence):
 
 def test_a_file_that_is_no_npy(tmp_path):
     (tmp_path / "maps.npy").write_text("hello")
-    with pytest.raises(InputError, match=r"maps\.npy is not a \.npy file of plain numbers"):
+    with pytest.raises(
+        InputError, match=r"maps\.npy: cannot be read as \.npy.*accepted is TEC maps as numpy.save writes plain numbers"
+    ):
         read_tec(tmp_path / "maps.npy", start="2020-01-08")
 
 

@@ -1,5 +1,6 @@
 """Trains a small run and writes the total loss of every step: run alone, or by torchrun on several processes."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -23,16 +24,16 @@ SMALL = {
     "seq_len": 3,
     "tec_downsample_factor": 30,
     "tec_feat_dim": 4,
-    "longitude_jitter_deg": 30.0,
+    "head_epochs": 2,
 }
 
 
-def main(folder: str):
-    """Write `{rank}.npy` in a folder: the total of each step."""
+def main(folder: str, changes: str):
+    """Write `{rank}.npy` in a folder: the total of each step, with some settings changed (JSON)."""
     torch.set_num_threads(1)
     observations = sample.observations()
     observations = observations.isel(point=observations["profile"].values % 16 == 0)
-    data = RunData(observations, sample.tec(), sample.indices(), RunConfig(**SMALL))
+    data = RunData(observations, sample.tec(), sample.indices(), RunConfig(**SMALL, **json.loads(changes)))
     totals, plain = [], TrainingModule.training_step
 
     def recorded(self, batch, batch_index):

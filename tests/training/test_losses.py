@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import fields, replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,17 +11,20 @@ from hypothesis import strategies as st
 
 from rstmrf.config import DOCUMENT_MODE, RunConfig
 from rstmrf.data.batch import Batch
-from rstmrf.globe import metric, tec_gradient
+from rstmrf.globe import cosine, metric, tec_gradient
 from rstmrf.model.coordinates import ALT_HALF_RANGE_KM
 from rstmrf.model.whole import RSTMRF
 from rstmrf.training.losses import (
-    chapman_loss,
-    cosine,
-    data_loss,
-    density_terms,
-    direction_loss,
-    head_loss,
+    Term,
+    altitude_weight,
+    chapman_cost,
+    chapman_term,
+    data_term,
+    head_term,
     loss_terms,
+    means,
+    misfit,
+    point_term,
     total_loss,
 )
 
@@ -41,8 +45,38 @@ def place(lat=0.0, alt=350.0):
     return torch.tensor([[lat, 30.0, alt, 5.0]], dtype=torch.float64)
 
 
+def direction_loss(gradient, direction, coords, config):
+    return point_term(misfit(gradient, direction, coords, config), altitude_weight(coords, config)).mean
+
+
+def head_loss(field, maps, mode):
+    return head_term(
+        field, SimpleNamespace(target_tec_map=maps, window_share=None), RunConfig(direction_mode=mode)
+    ).mean
+
+
+def chapman_loss(curvature, config):
+    return chapman_cost(curvature, config).mean()
+
+
 def test_data_loss_is_the_mean_square():
-    assert data_loss(torch.tensor([11.0, 12.0]), torch.tensor([11.3, 11.6])).item() == pytest.approx(0.125, rel=1e-5)
+    batch = whole_batch()
+    found = data_term(batch, torch.tensor([[0.5, -0.1]]).repeat(1, 10))
+    assert found.weight == 20 and found.mean.item() == pytest.approx((0.3**2 + 0.3**2) / 2, rel=1e-5)
+
+
+def test_points_count_by_their_weight():
+    batch = replace(whole_batch(), point_weight=torch.tensor([3.0, 1.0]).repeat(10))
+    found = data_term(batch, torch.tensor([[0.5, 0.2]]).repeat(1, 10))
+    assert found.weight == 40 and found.mean.item() == pytest.approx(0.75 * 0.3**2, rel=1e-5)
+
+
+@given(length=st.floats(0.0, 1e-30))
+def test_a_vector_near_zero_has_a_bounded_gradient(length):
+    """So that half precision meets no overflow that the loss scale could not mend."""
+    short = vector(0.4, length).requires_grad_()
+    (gradient,) = torch.autograd.grad(cosine(short, vector(1.0)).sum(), short)
+    assert torch.isfinite(gradient).all() and gradient.abs().max() <= 1.1e8
 
 
 # Direction (S13)
@@ -181,22 +215,23 @@ def whole_batch(alt_curvature=1e-4):
     background = torch.tensor([11.0, 1e-4, 2e-4, 5e-3, alt_curvature]).repeat(20, 1)
     maps = torch.stack([tec_maps(), tec_maps() + 1], dim=1)
     weather = torch.rand(2, 2, 2) * 9
-    return Batch(coords, torch.full((20,), 11.2), background, torch.arange(20) % 2, weather, maps, maps[:, -1])
+    target = torch.full((20,), 11.2)
+    return Batch(coords, target, background, torch.arange(20) % 2, weather, maps, maps[:, -1])
 
 
 def test_smoothness_is_asked_of_the_residual_or_of_all():
     batch, flat = whole_batch(alt_curvature=1e-4), torch.zeros(5, 20)
     terms = {
-        target: density_terms(batch, flat[:1], flat, CONFIG.changed(chapman_target=target))
+        target: chapman_term(batch, flat, CONFIG.changed(chapman_target=target)).mean
         for target in ("residual", "fused")
     }
-    assert terms["residual"]["chapman"] == 0
-    assert terms["fused"]["chapman"].item() == pytest.approx((50.0**2 * 1e-4) ** 2, rel=1e-5)
-    assert terms["residual"]["data"].item() == pytest.approx(0.04, rel=1e-4)
+    assert terms["residual"] == 0
+    assert terms["fused"].item() == pytest.approx((50.0**2 * 1e-4) ** 2, rel=1e-5)
+    assert data_term(batch, flat).mean.item() == pytest.approx(0.04, rel=1e-4)
 
 
 def test_terms_are_weighed_as_told():
-    ones = {name: torch.ones(()) for name in ("data", "chapman", "tec_direction", "head")}
+    ones = {name: Term(torch.tensor(3.0), torch.tensor(3.0)) for name in ("data", "chapman", "tec_direction", "head")}
     config = CONFIG.changed(w_chapman=0.2, w_tec_direction=0.03, w_head=0.5)
     assert total_loss(ones, config).item() == pytest.approx(1.73)
 
@@ -207,7 +242,7 @@ def test_which_part_learns_from_which_term(config):
     torch.manual_seed(0)
     config = config.changed(basis_dim=4, siren_hidden=8, siren_layers=1, lstm_layers=1, tec_feat_dim=2, seq_len=2)
     batch, model = whole_batch(), RSTMRF(config, 48.0)
-    terms = loss_terms(batch, model, config)
+    terms = means(loss_terms(batch, model, config))
     assert ("head" in terms) == (config.direction_mode == "metric")
 
     def learns(part, term):
@@ -234,11 +269,11 @@ def test_groups_of_windows_change_neither_terms_nor_gradients(mode, size):
     batch = double(replace(batch, **changes, unique_sw_seq=batch.unique_sw_seq.repeat(2, 1, 1)))
     model = RSTMRF(config, 48.0).double()
     found = []
-    for group in (None, size):
+    for group in ("all", size):
         changed = config.changed(window_group_size=group)
         terms = loss_terms(batch, model, changed)
         gradients = torch.autograd.grad(total_loss(terms, changed), list(model.parameters()))
-        found.append(torch.cat([torch.stack(list(terms.values())), *(g.flatten() for g in gradients)]))
+        found.append(torch.cat([torch.stack(list(means(terms).values())), *(g.flatten() for g in gradients)]))
     assert (found[0] - found[1]).norm() < 1e-9 * found[0].norm()
 
 
@@ -257,7 +292,7 @@ def test_points_may_count_by_the_strength_of_the_gradient_of_tec():
     def term(seen, by_strength):
         config = CONFIG.changed(**tiny, direction_by_strength=by_strength)
         torch.manual_seed(1)
-        return loss_terms(seen, RSTMRF(config, 48.0), config)["tec_direction"].item()
+        return means(loss_terms(seen, RSTMRF(config, 48.0), config))["tec_direction"].item()
 
     moved = batch.coords.clone()
     moved[south, 2] -= 100.0  # with other weights by altitude

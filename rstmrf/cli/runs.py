@@ -1,0 +1,156 @@
+"""Commands that make and judge runs: train, evaluate, memory, info."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rstmrf.cli.output import on_terminal, print_json
+from rstmrf.cli.settings import settled, takes_settings
+
+Obs = Annotated[str | None, typer.Option("--obs", metavar="PATH", help="Observations: file, folder or quoted pattern.")]
+Tec = Annotated[str | None, typer.Option("--tec", metavar="PATH", help="TEC maps: file, folder or quoted pattern.")]
+Drivers = Annotated[
+    str | None, typer.Option("--drivers", metavar="FILE", help="Table of Kp and F10.7: GFZ, CelesTrak or CSV.")
+]
+Start = Annotated[str | None, typer.Option("--start", metavar="DATE", help="From when hours in .npy files count.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.")]
+
+
+@takes_settings(listed=True)
+def train(
+    given,
+    obs: Obs = None,
+    tec: Tec = None,
+    drivers: Drivers = None,
+    start: Start = None,
+    out: Annotated[str | None, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run; out/train.")] = None,
+    resume: Annotated[bool | None, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = None,
+    json: Json = False,
+):
+    """Train a field and score it on what was held out; without files, on the packaged sample by its preset."""
+    if not {"obs_path", "tec_path", "preset"} & given.keys() and not (obs or tec):
+        given["preset"] = "sample"
+    config, paths = settled(given, obs=obs, tec=tec, drivers=drivers, start=start, out=out, resume=resume)
+    from rstmrf.runs import run_training
+
+    run_dir, resume = paths.pop("run_dir"), paths.pop("resume")
+    run = run_training(config, paths, run_dir, resume=resume, progress=on_terminal())
+    scores = run.evaluation.overall
+    if json:
+        print_json({"run_dir": run_dir, "points": len(run.data.points), **run.evaluation.as_dict()})
+        return
+    typer.echo(f"{len(run.data.points)} points were used, {run.data.left_out} lack a whole window")
+    typer.echo(f"held out, RMSE of log10 Ne: IRI {scores['IRI']:.3f}, R-STMRF {scores['R-STMRF']:.3f} dex")
+    typer.echo(f"{100 * run.evaluation.skill:.1f} % below IRI; weights and scores are in {run_dir}")
+
+
+def evaluate(
+    run_dir: RunDir,
+    part: Annotated[
+        str | None,
+        typer.Option(help="Score one part by all tables: development, 'held-out profiles', 'held-out times'."),
+    ] = None,
+    obs: Obs = None,
+    tec: Tec = None,
+    drivers: Drivers = None,
+    start: Start = None,
+    json: Json = False,
+):
+    """Score a run on what it never saw; its inputs are read again, from the paths given or its own."""
+    from rstmrf.evaluation.evaluate import evaluate, validate
+    from rstmrf.runs import open_run
+
+    model, data = open_run(run_dir, obs_path=obs, tec_path=tec, drivers_path=drivers, start=start)
+    found = evaluate(model, data) if part is None else validate(model, data, part=part)
+    if json:
+        print_json(found.as_dict())
+        return
+    for name, table in found.tables.items():
+        typer.echo(f"{name}\n{table.round(3).to_string()}\n")
+
+
+@takes_settings(listed=False)
+def memory(
+    given,
+    budget_mb: Annotated[float | None, typer.Option(help="MB; find the largest batch whose step fits.")] = None,
+    windows: Annotated[
+        int | None, typer.Option(help="Unique windows in a batch; by default the most there can be.")
+    ] = None,
+    measure: Annotated[bool, typer.Option("--measure", help="Run three steps, too, and measure.")] = False,
+    json: Json = False,
+):
+    """Foretell what a training step takes, without allocating it; every option of `train` that is a setting counts."""
+    config, _ = settled(given)
+    from rstmrf.costs import planning
+
+    table = None
+    if budget_mb is not None:
+        config, table = planning.fit(budget_mb, config, windows)
+    found = {
+        "batch_size": config.batch_size,
+        "window_group_size": config.window_group_size,
+        "tensors_mb": round(planning.predict_peak(config, windows), 1),
+    }
+    if measure:
+        found |= planning.measure_peak(config, windows)._asdict()
+    if json:
+        print_json(found)
+        return
+    for name, value in found.items():
+        typer.echo(f"{name:20} {value}")
+    if table is not None:
+        typer.echo(f"\n{table.round(1).to_string(index=False)}")
+
+
+def info(
+    run_dir: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Folder of a trained run.")] = None,
+    json: Json = False,
+):
+    """Tell what a run is: settings, first day, data, scores; without a run, what is installed here."""
+    from rstmrf.runs import METRICS, PATHS, read_json
+
+    if run_dir is None:
+        found = _installed()
+    else:
+        found = {"model": read_json(run_dir / "model.json")}
+        for name in (METRICS, PATHS):
+            if (run_dir / name).exists():
+                found[name.removesuffix(".json")] = read_json(run_dir / name)
+    if json:
+        print_json(found)
+        return
+    for name, value in found.items():
+        if isinstance(value, dict):
+            typer.echo(f"{name}:")
+            _print_tree(value, "  ")
+        else:
+            typer.echo(f"{name}: {value}")
+
+
+def _print_tree(content: dict, indent: str) -> None:
+    for name, value in content.items():
+        if isinstance(value, dict):
+            typer.echo(f"{indent}{name}:")
+            _print_tree(value, indent + "  ")
+        else:
+            typer.echo(f"{indent}{name}: {value}")
+
+
+def _installed() -> dict:
+    import platform
+    from importlib.metadata import version
+
+    import torch
+
+    from rstmrf.background.maps import cache_folder
+
+    return {
+        "rstmrf": version("rstmrf"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "threads": torch.get_num_threads(),
+        "cache": str(cache_folder()),
+    }

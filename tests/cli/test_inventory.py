@@ -1,0 +1,104 @@
+"""A folder of mixed files is sorted into the three inputs, and the command it gives trains on them."""
+
+import json
+import shlex
+import shutil
+
+import numpy as np
+import pytest
+
+from rstmrf.config import RunConfig
+from rstmrf.inventory import check
+from rstmrf.readers.kinds import one_path
+
+SMALL = RunConfig(seq_len=3, tec_downsample_factor=30)
+
+
+@pytest.fixture(scope="module")
+def report(own_folder):
+    return check(own_folder, config=SMALL)
+
+
+def test_every_file_is_counted_and_the_bad_one_named(report):
+    profiles, maps, table = report.found
+    assert profiles.n_files == 121 and profiles.count.startswith("120 profiles, ")
+    assert len(profiles.rejected) == 1 and "20190425_0000_bad.txt" in profiles.rejected[0]
+    assert maps.n_files == 2 and maps.count == "49 maps of 37 x 72"
+    assert maps.period == ("2019-04-25T00:00", "2019-04-27T00:00") and table.count == "6 days"
+    assert any("notes.md" in note for note in report.notes) and not report.problems
+
+
+def test_points_before_the_first_whole_window_are_foretold(report, own_folder):
+    from rstmrf.data.run_data import RunData
+    from rstmrf.readers.inputs import load_inputs
+
+    paths = {
+        "obs_path": own_folder / "profiles",
+        "tec_path": own_folder / "maps",
+        "drivers_path": own_folder / "Kp.csv",
+    }
+    with pytest.warns(UserWarning, match="1 of 121 files"):
+        data = RunData(*load_inputs(SMALL, **{k: str(v) for k, v in paths.items()}), SMALL)
+    share = 100 * data.left_out / len(data.used)
+    assert any(note.startswith(f"{share:.0f} % of the points lack a whole window of 3 h") for note in report.notes)
+
+
+def test_the_command_it_gives_reads_exactly_those_files(report, own_folder, rstmrf, tmp_path):
+    words = shlex.split(report.command)
+    assert words[:2] == ["rstmrf", "train"] and words[-2:] == ["--out", "run/"]
+    given = dict(zip(words[2::2], words[3::2], strict=True))
+    assert given["--obs"] == str(own_folder / "profiles") and given["--tec"] == str(own_folder / "maps")
+    small = ["--epochs", 1, "--seq-len", 3, "--tec-downsample-factor", 30, "--siren-hidden", 16, "--basis-dim", 8]
+    done = rstmrf(*words[1:-1], tmp_path / "run", *small)
+    assert done.exit_code == 0, done.stderr
+
+
+def test_the_same_is_told_to_scripts(rstmrf, own_folder):
+    done = rstmrf("check", own_folder, "--set", "seq_len=3", "--json")
+    found = json.loads(done.stdout)
+    assert done.exit_code == 0 and found["problems"] == [] and len(found["found"]) == 3
+    assert "train on it with" in rstmrf("check", own_folder).stdout
+
+
+def test_what_is_missing_is_said_with_its_remedy(rstmrf, own_folder):
+    done = rstmrf("check", own_folder / "profiles", own_folder / "Kp.csv")
+    assert done.exit_code == 2 and "missing: no usable TEC maps; see `rstmrf fetch tec`" in done.stdout
+
+
+def test_maps_of_other_days_are_noticed(own_folder, tmp_path, sample_tec):
+    later = sample_tec.assign_coords(time=sample_tec["time"] + np.timedelta64(365, "D"))
+    later.isel(lat=slice(None, None, 5), lon=slice(None, None, 5)).to_netcdf(tmp_path / "later.nc", engine="h5netcdf")
+    (problem,) = check(own_folder / "profiles", own_folder / "Kp.csv", tmp_path, config=SMALL).problems
+    assert problem.startswith("the maps go from 2020-04-24T00:00") and "get maps of these days" in problem
+
+
+def test_too_few_hours_to_hold_any_out_are_noticed(own_folder, tmp_path):
+    for file in sorted((own_folder / "profiles").glob("20190425_1[0-2]*.txt")):
+        shutil.copy(file, tmp_path)
+    (problem,) = check(tmp_path, own_folder / "maps", own_folder / "Kp.csv", config=SMALL).problems
+    assert "5 are needed to hold any out" in problem
+
+
+def test_of_two_centres_the_one_that_covers_is_taken(real_file, own_folder):
+    found = check(
+        own_folder / "profiles", own_folder / "Kp.csv", real_file("ionex/uqrg1150.19i.Z").parent, config=SMALL
+    )
+    assert found.command is None or "uqrg11" in found.command
+    assert any("uqrg11" in note and "serve best" in note for note in found.notes)
+    assert {one.kind for one in found.found} >= {"TEC maps of AIUB", "TEC maps of UPC-IonSAT", "TEC maps of ESA/ESOC"}
+
+
+@pytest.mark.parametrize(
+    ("names", "others", "expected"),
+    [
+        (["codg0080.20i.Z", "codg0090.20i.Z"], [], "."),
+        (["codg0080.20i.Z", "codg0090.20i.Z"], ["esag0080.20i.Z"], "codg00*0.20i.Z"),
+        (["a.npy"], ["b.npy"], "a.npy"),
+    ],
+)
+def test_the_shortest_path_that_means_exactly_these_files(tmp_path, names, others, expected):
+    for name in names + others:
+        (tmp_path / name).touch()
+    from rstmrf.readers.tec import find_files
+
+    assert one_path([tmp_path / name for name in names], find_files) == str(tmp_path / expected).removesuffix("/.")
