@@ -91,7 +91,7 @@ def trained(data: RunData, row: dict, keep: Path | None = None):
 def explore(folder: Path, changes: dict):
     """Train with other settings on days 1 and 2, and note what they score on day 3 and on development profiles."""
     data = load(folder, {"seed": EXPLORING_SEED, **changes}, explore=True)
-    row = {"settings": {**PRESETS["month"], **BASE, **changes}}
+    row = {"changes": changes}
     model = trained(data, row)
     for where, part in (("seen days", DEVELOPMENT), ("another day", TEST_TIMES)):
         row[where] = {}
