@@ -4,7 +4,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 
 from rstmrf.background import IriBackground
 from rstmrf.background.drivers import ionosphere_drivers
@@ -53,17 +52,14 @@ def split(data: RunData, explore: bool, seed=0) -> Split:
 
 def run_data(points, config: RunConfig) -> RunData:
     """Points without TEC maps, with Kp and F10.7 of their days and of the day before them."""
-    days = days_of(points)
-    indices = indices_of(days)
-    return RunData(points, no_maps(indices), indices, config)
+    return RunData(points, None, indices_of(days_of(points)), config)
 
 
 def surroundings(points, config: RunConfig) -> tuple[IriBackground, SlidingWindowBatchProcessor]:
     """IRI and windows of Kp and F10.7 for the days of some points."""
     days = days_of(points)
-    indices = indices_of(days)
-    sizes = {key: getattr(config, key) for key in ("seq_len", "driver_hours", "tec_downsample_factor")}
-    return iri_of(*days[[0, -1]]), SlidingWindowBatchProcessor(no_maps(indices), indices, start=days[0], **sizes)
+    sizes = {key: getattr(config, key) for key in ("seq_len", "driver_hours")}
+    return iri_of(*days[[0, -1]]), SlidingWindowBatchProcessor(None, indices_of(days), start=days[0], **sizes)
 
 
 @cache
@@ -83,11 +79,3 @@ def days_of(points) -> np.ndarray:
 def indices_of(days):
     """Hourly Kp and F10.7 of some days and of the day before them."""
     return read_indices("", days[0] - np.timedelta64(1, "D"), days[-1] + np.timedelta64(23, "h"))
-
-
-def no_maps(indices):
-    """Maps without any gradient, which no loss looks at."""
-    shape = (indices.sizes["time"], 181, 361)
-    axes = {"lat": np.linspace(-90.0, 90.0, 181), "lon": np.linspace(-180.0, 180.0, 361)}
-    values = ("time", "lat", "lon"), np.full(shape, 10.0, np.float32)
-    return xr.Dataset({"vtec_tecu": values}, {"time": indices["time"].values, **axes})

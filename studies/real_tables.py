@@ -23,7 +23,8 @@ def scores(found: dict, where: str) -> pd.DataFrame:
     """All stored scores on one part, with variant and seed; the mean of three models has the seed "all"."""
     rows = found["rows"]
     parts = [pd.DataFrame(row[where]["scores"]).assign(variant=row["variant"], seed=row["seed"]) for row in rows]
-    return pd.concat(parts, ignore_index=True)
+    table = pd.concat(parts, ignore_index=True)
+    return table.drop_duplicates(["variant", "seed", "cell", "prediction"])  # some cells belong to two strata
 
 
 def errors(found: dict, where: str, cells) -> pd.DataFrame:

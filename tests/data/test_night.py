@@ -17,7 +17,7 @@ def iri():
 
 def at(iri, lat, lon, alt_km, hours):
     """Points that lie one decade above IRI."""
-    coords = torch.tensor(np.broadcast_arrays(lat, lon, alt_km, hours), dtype=torch.float32).T.contiguous()
+    coords = torch.from_numpy(np.stack(np.broadcast_arrays(lat, lon, alt_km, hours)).astype(np.float32)).T.contiguous()
     background = attach_background(*coords.T[:3], coords[:, 3].double(), iri)
     start = np.datetime64("2020-03-20", "ns")
     return PointSet(coords, background[:, 0] + 1, background, torch.zeros(len(coords), dtype=torch.int), start)
@@ -55,7 +55,5 @@ def test_training_fits_what_is_believed_and_scores_what_was_observed(
     torch.testing.assert_close(data.fitted().log10_ne_m3[~dark], data.points.log10_ne_m3[~dark])
     assert (data.part(0, 1, 2, 3).log10_ne_m3[dark] != data.points.background[dark, 0]).any()
     batch = next(iter(data.val_dataloader()))
-    low = dark_and_low(
-        PointSet(batch.coords, batch.target_ne, batch.background, batch.tec_indices, data.points.start), data.iri
-    )
+    low = dark_and_low(PointSet.places(batch.coords, data.points.start), data.iri)
     torch.testing.assert_close(batch.target_ne[low], batch.background[low, 0])

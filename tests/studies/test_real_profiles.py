@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 from rstmrf.data.splits import DEVELOPMENT, GAP, TEST_PROFILES, TEST_TIMES, TRAIN
@@ -11,13 +12,11 @@ from studies import RESULTS, real_inputs, real_tables
 
 
 class FourDays:
-    """Of a run's data, the points alone: 400 profiles of five points, over four days."""
+    """Of a run's data, the points alone: 400 profiles of five points, a hundred a day."""
 
     def __init__(self, days=4):
-        import torch
-
         profile = torch.arange(400).repeat_interleave(5)
-        hours = profile * 0.24
+        hours = profile // 100 * 24 + 0.24 * (profile % 100)
         kept = hours < 24 * days
         coords = torch.stack([torch.zeros_like(hours)] * 3 + [hours], dim=1)[kept]
         self.points = type("Points", (), {"profile": profile[kept], "coords": coords})
@@ -60,7 +59,7 @@ def test_exploring_reads_no_point_of_day_4(tmp_path, monkeypatch):
 def found():
     if not (RESULTS / "real_profiles.json").exists():
         pytest.skip("studies/results/real_profiles.json is not stored")
-    return real_tables.results()
+    return real_tables.results()  # of a study that is done
 
 
 def test_stored_results_are_aggregates_with_credit(found):
