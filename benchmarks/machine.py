@@ -1,34 +1,51 @@
 """What is measured of this machine and this process: medians, matrix-product rate, memory, bytes saved for backward."""
 
+import math
 import statistics
 import time
 import weakref
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import flop_registry, register_flop_formula
 
 from rstmrf.memory import MB, peak_resident_mb, resident_mb
+from rstmrf.model import products
 
 __all__ = ["flop", "interleaved_seconds", "matrix_product", "peak_resident_mb", "resident_mb", "saved_for_backward_mb"]
 
 
-def interleaved_seconds(steps: dict, repeats: int = 7) -> dict[str, float]:
-    """Median seconds of each named step, run in turn A B A B; one round beforehand is not counted."""
+def interleaved_seconds(steps: dict, repeats: int = 7, clock=time.perf_counter) -> dict[str, float]:
+    """Median seconds of each named step, run in turn A B A B; one round beforehand is not counted.
+
+    On a busy machine `time.process_time` and one thread leave out what others took.
+    """
     taken = {name: [] for name in steps}
     for round_number in range(repeats + 1):
         for name, step in steps.items():
-            started = time.perf_counter()
+            started = clock()
             step()
             if round_number:
-                taken[name].append(time.perf_counter() - started)
+                taken[name].append(clock() - started)
     return {name: statistics.median(seconds) for name, seconds in taken.items()}
 
 
 def matrix_product(size: int = 2048):
-    """A step that multiplies two float32 matrices, and its floating-point operations."""
+    """A step that multiplies two float32 matrices as the library's layers do, and its floating-point operations."""
     a, b = torch.rand(size, size), torch.rand(size, size)
-    return (lambda: a @ b), 2 * size**3
+
+    @torch.no_grad()
+    def step():
+        products.product(a, b)
+
+    return step, 2 * size**3
+
+
+if products.ONEDNN is not None:
+
+    @register_flop_formula(products.ONEDNN)
+    def _of_onednn(x_shape, weight_shape, *_, **__) -> int:
+        return 2 * math.prod(x_shape) * weight_shape[0]
 
 
 class _FlopCount(TorchDispatchMode):

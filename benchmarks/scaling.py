@@ -35,7 +35,7 @@ SWEEPS = {
     "factor": (2, 3, 4, 6, 10),
     "hidden": (32, 64, 128, 256),
 }
-KINDS = {"mm": "matrix products", "convolution": "convolutions", "rnn": "LSTM"}
+KINDS = {"mm": "matrix products", "linear_pointwise": "matrix products", "convolution": "convolutions", "rnn": "LSTM"}
 
 
 def make_step(points, windows, hours, factor, hidden):

@@ -9,15 +9,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# Not a public part of torch, though what `torch.compile` calls; the tests compare it with `@`.
-_ONEDNN = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
+# None: this torch has none. It is not a public part of torch, though what `torch.compile` calls; tests compare it.
+ONEDNN = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
 
 
 def product(x: Float[Tensor, "*b i"], weight: Float[Tensor, "o i"], bias: Float[Tensor, " o"] | None = None):
     """X Wᵀ + bias, `[*B, O]`; through oneDNN where no graph is recorded, as within a function with its own backward."""
-    plain = _ONEDNN is None or x.dtype != torch.float32 or x.device.type != "cpu" or not x.numel()
+    plain = ONEDNN is None or x.dtype != torch.float32 or x.device.type != "cpu" or not x.numel()
     if not plain and not torch.is_grad_enabled():
-        return _ONEDNN(x, weight, bias, "none", [], "")
+        return ONEDNN(x, weight, bias, "none", [], "")
     return x @ weight.T if bias is None else torch.nn.functional.linear(x, weight, bias)
 
 
