@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rstmrf.data.batch import BACKGROUND, Batch, Points, attach_background, prepare_points
+from rstmrf.data.batch import BACKGROUND, Batch, Points, Rays, attach_background, prepare_points
 from rstmrf.errors import InputError
 from rstmrf.readers import sample
 from rstmrf.units import EARTH_RADIUS_KM
@@ -40,16 +40,18 @@ def test_physics_points_are_the_observations_unless_others_are_given():
 
 def test_moving_a_batch_moves_every_member():
     others = Points(torch.rand(9, 4), torch.rand(9, 5), torch.zeros(9, dtype=torch.long))
+    window = torch.zeros(4, dtype=torch.long)
     maps = {name: torch.rand(2, 2, 7, 13) for name in ("direction_maps", "next_direction_maps")}
     more = maps | {
         "next_tec_map": torch.rand(2, 1, 7, 13),
         "window_share": torch.ones(2),
         "point_weight": torch.ones(4),
+        "rays": Rays(torch.rand(6, 4), window[[0] * 6], torch.rand(1, 2, 3), window * 0, torch.rand(4), torch.rand(4)),
     }
     moved = replace(make_batch(others), **more).to("meta")
-    members = [getattr(moved, f.name) for f in fields(moved) if f.name != "collocation"]
-    members += [getattr(moved.collocation, f.name) for f in fields(Points)]
-    assert len(members) == 15 and all(x.device.type == "meta" for x in members)
+    members = [getattr(moved, f.name) for f in fields(moved) if f.name not in ("collocation", "rays")]
+    members += [getattr(part, f.name) for part in (moved.collocation, moved.rays) for f in fields(part)]
+    assert len(members) == 21 and all(x.device.type == "meta" for x in members)
     assert make_batch().to("meta").collocation is None
 
 
