@@ -24,7 +24,8 @@ from rstmrf.evaluation.evaluate import leak_table, split_table
 from rstmrf.model.weights import load_model, save_model
 from rstmrf.readers.observations import QC_LABELS
 from rstmrf.runtime import keep_freed_memory
-from rstmrf.training.loop import history, train
+from rstmrf.training.log import history
+from rstmrf.training.loop import train
 from studies.real_inputs import ALT_RANGE_KM, EVERY_LEVEL, observations, run_data, split, surroundings
 from studies.real_scores import part_scores, station_scores
 

@@ -18,6 +18,7 @@ from rstmrf.metrics.moments import profile_days
 from rstmrf.predict import Predictor
 from rstmrf.readers.digisonde import read_digisonde_text
 from rstmrf.readers.madrigal import read_madrigal
+from rstmrf.uncertainty import Ensemble
 from rstmrf.units import local_time_hours
 
 MIN_PROFILES = 30
@@ -38,8 +39,8 @@ def part_scores(data: RunData, part: int, tables: dict, models: dict, cells: boo
     iri = points.background[:, 0].double().numpy()
     predicted = {"IRI": iri} | {name: iri + table.predict(points) for name, table in tables.items()}
     for name, group in models.items():
-        residuals = [Predictor(model, data.iri, data.processor).residual(points) for model in group]
-        predicted[name] = iri + torch.stack(residuals).mean(0).double().numpy()
+        predictor = Predictor(Ensemble(group), data.iri, data.processor)
+        predicted[name] = iri + predictor.residual(points).double().numpy()
     observed, alt_km = points.log10_ne_m3.double().numpy(), points.coords[:, 2].numpy()
     profile, strata = points.profile.numpy(), _strata(data, points, cells)
     day = profile_days(points.coords[:, 3].numpy(), profile)
@@ -65,7 +66,7 @@ def station_scores(folder: Path, data: RunData, tables: dict, models: list, surr
         windows.sw = windows.sw.clamp(data.processor.sw.amin(0), data.processor.sw.amax(0))
         runs = {kind: OfTable(table, iri) for kind, table in tables.items()}
         if models:
-            runs["R-STMRF"] = MeanOf([Predictor(model, iri, windows) for model in models])
+            runs["R-STMRF"] = Predictor(Ensemble(models), iri, windows)
         found[name] = _rows(score_stations(runs, points, n_bootstrap=200))
     return found
 
@@ -76,25 +77,14 @@ class OfTable(NamedTuple):
     table: MeanResidualTable
     iri: IriBackground
 
-    def at_points(self, lat, lon, alt_km, time):
-        """Log10 Ne [m⁻³] of IRI and with the table's mean residual, each `[P]`."""
+    def at(self, *, time, lat, lon, alt_km):
+        """Ne [m⁻³] of IRI, and log10 Ne with the table's mean residual, each `[P]`."""
         hours = (time - np.datetime64(self.iri.start.isoformat(), "ns")) / np.timedelta64(1, "h")
         place = [torch.from_numpy(np.asarray(x, np.float32)) for x in (lat, lon, alt_km)]
         iri = self.iri.log10_density(*place, torch.from_numpy(hours)).double().numpy()
         coords = torch.stack([*place, torch.from_numpy(hours).float()], dim=1)
         places = PointSet.places(coords, np.datetime64(self.iri.start.isoformat(), "ns"))
-        return iri, iri + self.table.predict(places)
-
-
-class MeanOf(NamedTuple):
-    """Several predictors, whose mean predicts."""
-
-    predictors: list[Predictor]
-
-    def at_points(self, lat, lon, alt_km, time):
-        """Log10 Ne [m⁻³] of IRI and of the mean of the models, each `[P]`."""
-        found = [predictor.at_points(lat, lon, alt_km, time) for predictor in self.predictors]
-        return found[0][0], np.mean([model for _, model in found], axis=0)
+        return {"ne_iri_m3": 10.0**iri, "log10_ne_m3": iri + self.table.predict(places)}
 
 
 def _stations(folder: Path):

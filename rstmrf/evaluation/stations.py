@@ -16,7 +16,7 @@ def score_stations(runs, points: xr.Dataset, *, max_sigma_dex=MAX_SIGMA_DEX, min
     """Scores of runs and of IRI against a station's profiles, by altitude band and local time.
 
     Args:
-        runs: an object with `at_points(lat, lon, alt_km, time)` that gives log10 Ne [m⁻³] of IRI and of the model, as
+        runs: an object with `at(time=, lat=, lon=, alt_km=)` that gives `log10_ne_m3` and IRI's `ne_iri_m3`, as
             `Predictor` has, or several by name; one alone is named "R-STMRF".
         points: from `read_madrigal`, `read_digisonde_text` or `read_sao`. Only what was measured between 120 and
             500 km is scored.
@@ -25,7 +25,7 @@ def score_stations(runs, points: xr.Dataset, *, max_sigma_dex=MAX_SIGMA_DEX, min
             cells such as "120–200 km, night 21–5 LT", and each profile counts once.
 
     Raises:
-        InputError: nothing is left to score; or what `at_points` raises, such as a time without drivers.
+        InputError: nothing is left to score; or what `at` raises, such as a time without drivers.
     """
     runs = runs if isinstance(runs, dict) else {"R-STMRF": runs}
     alt_km = points["alt_km"].values
@@ -41,8 +41,9 @@ def score_stations(runs, points: xr.Dataset, *, max_sigma_dex=MAX_SIGMA_DEX, min
     lat, lon, alt_km, time = (points[name].values for name in ("lat", "lon", "alt_km", "time"))
     predicted = {}
     for name, run in runs.items():
-        iri, model = run.at_points(lat, lon, alt_km, time)
-        predicted = {"IRI": np.asarray(iri, float)} | predicted | {name: np.asarray(model, float)}
+        found = run.at(time=time, lat=lat, lon=lon, alt_km=alt_km)
+        predicted["IRI"] = np.log10(np.asarray(found["ne_iri_m3"], float))
+        predicted[name] = np.asarray(found["log10_ne_m3"], float)
     since_midnight = (time - time.astype("datetime64[D]")) / np.timedelta64(1, "h")
     nowhere = np.zeros(len(time))
     strata = strata_of(alt_km, local_time_hours(since_midnight, lon), nowhere, nowhere)

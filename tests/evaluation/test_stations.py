@@ -15,9 +15,9 @@ class Offset:
     def __init__(self, dex):
         self.dex = dex
 
-    def at_points(self, lat, lon, alt_km, time):
+    def at(self, *, time, lat, lon, alt_km):
         iri = 10.0 + alt_km / 500 + 0.2
-        return iri, iri + self.dex
+        return {"ne_iri_m3": 10.0**iri, "log10_ne_m3": iri + self.dex}
 
 
 @pytest.fixture

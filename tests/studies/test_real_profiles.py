@@ -29,7 +29,7 @@ def test_day_4_is_locked_and_whole_profiles_are_held_out():
     assert ((part == TEST_TIMES) == (day == 3)).all() and GAP not in part
     assert all(len(np.unique(part[profile == number])) == 1 for number in range(400))
     shares = [np.mean(part[day < 3] == number) for number in (TRAIN, DEVELOPMENT, TEST_PROFILES)]
-    np.testing.assert_allclose(shares, [0.7, 0.1, 0.2], atol=0.05)
+    np.testing.assert_allclose(shares, [0.7, 0.1, 0.2], atol=0.06)
 
 
 def test_exploring_sees_neither_day_4_nor_a_held_out_profile():
