@@ -53,7 +53,7 @@ def meridian_section(ds: xr.Dataset, lon_deg: float, name: str = "ne_m3") -> Fig
         ValueError: as `product_map`.
     """
     apart = np.abs((ds["lon"] - lon_deg + 180) % 360 - 180)
-    here = ds.isel(lon=int(apart.argmin()))
+    here = ds.isel(lon=int(apart.values.argmin()))
     values = _plane(here, name, ("alt_km", "lat")).sortby("lat")
     title, unit, *_ = STYLES[name]
     fig, ax = plt.subplots(figsize=(7.5, 3.7), layout="constrained")

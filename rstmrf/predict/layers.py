@@ -20,7 +20,7 @@ from rstmrf.units import critical_frequency_mhz, ne_from_log10
 TRAINED_KM = (ALT_CENTRE_KM - ALT_HALF_RANGE_KM, ALT_CENTRE_KM + ALT_HALF_RANGE_KM)
 #: levels among which the highest density is sought before its root is [km]
 PEAK_LEVELS_KM = np.arange(150.0, 601.0, 10.0)
-_PRECISION_KM, _MOST_STEPS = 1e-3, 40
+_PRECISION_KM, _MOST_STEPS = 2e-3, 40
 
 
 def f2_peak(field: DensityField, lat, lon, hour: float) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
@@ -42,20 +42,21 @@ def f2_peak(field: DensityField, lat, lon, hour: float) -> tuple[Float[Tensor, "
 def root_of_slope(profile, low: Float[Tensor, " c"], high: Float[Tensor, " c"], at: Float[Tensor, " c"]):
     """Heights `[C]` [km] where a profile is highest between `low` and `high`, from a first guess `at`.
 
-    Newton's steps on the slope; where one leaves the interval that still holds the root, the interval is halved, for
-    IRI's curvature jumps at its own peak.
+    Newton's steps on the slope; where one leaves the interval that still holds the root, or is not half as long as the
+    step before, the interval is halved instead: IRI's slope and curvature jump at its own peak.
 
     Args:
         profile: from altitudes `[C]` to value, slope [1/km] and curvature [1/km²], `[3, C]`.
     """
+    before = high - low
     for _ in range(_MOST_STEPS):
         _, slope, curvature = profile(at)
         low, high = torch.where(slope > 0, at, low), torch.where(slope > 0, high, at)
         newton = at - slope / curvature
-        safe = (curvature < 0) & (newton > low) & (newton < high)
+        safe = (curvature < 0) & (newton > low) & (newton < high) & ((newton - at).abs() <= before / 2)
         following = torch.where(safe, newton, (low + high) / 2)
-        moved, at = (following - at).abs().max(), following
-        if moved < _PRECISION_KM:
+        before, at = (following - at).abs(), following
+        if before.max() < _PRECISION_KM:
             break
     return at
 
