@@ -1,6 +1,7 @@
 """What commands print: JSON for scripts, tables for people."""
 
 import json
+import os
 import sys
 
 import typer
@@ -13,4 +14,4 @@ def print_json(content) -> None:
 
 def on_terminal() -> bool:
     """Whether bars may be drawn."""
-    return sys.stderr.isatty()
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
