@@ -101,7 +101,7 @@ class _Network(torch.autograd.Function):
 
 
 def _upward(z, z_alt, function):
-    """F, f′ and ∂f/∂alt of a phase, which is overwritten."""
+    """Jet (f, f′, ∂f/∂alt) of a phase, which is overwritten."""
     if function == "sine":
         slope = torch.cos(z)
         value = torch.sin_(z)
@@ -112,14 +112,14 @@ def _upward(z, z_alt, function):
 
 
 def _downward(alpha, value, slope, z_alt, function):
-    """Α before an elementwise function, and what its bend adds to ∂²/∂alt² of the end."""
+    """What α is before an elementwise function, and what its bend adds to ∂²/∂alt² of the end."""
     before = slope * alpha
     bend = value * alpha if function == "sine" else (value * before).mul_(2)
     return before, -bend.mul_(z_alt).mul_(z_alt).sum(1)
 
 
 def _merged(z_merged, asked_alt2, value, slope, z_alt, function):
-    """∂f/∂alt and the sum of what the loss asks, after an elementwise function."""
+    """After an elementwise function: ∂f/∂alt, and the sum of what the loss asks."""
     bend = value if function == "sine" else (value * slope).mul_(2)
     merged = slope * z_merged
     return slope * z_alt, merged.addcmul_((z_alt * asked_alt2).mul_(z_alt), bend, value=-1)
