@@ -92,7 +92,7 @@ class _Network(torch.autograd.Function):
             before = _turned(*back, z_merged.pop(), asked[ALT2], *layers[n], ctx.functions[n])
             of_weight = sum(product(b.T, a.T) for b, a in zip(before, along.pop(), strict=True))
             gradients += [before[0] if ctx.per_point[n] else before[0].sum(0), of_weight]
-            back = [product(b, weights[n].T) for b in before[:2]] if n or wanted else None
+            back = [product(b, weights[n].T) for b in before[:2]] if n or wanted else []
         of_jet = None
         if wanted:
             east, north, alt2 = (asked[k] * of_input for k in (EAST, NORTH, ALT2))

@@ -15,8 +15,8 @@ ONEDNN = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.
 
 def product(x: Float[Tensor, "*b i"], weight: Float[Tensor, "o i"], bias: Float[Tensor, " o"] | None = None):
     """X Wᵀ + bias, `[*B, O]`; through oneDNN where no graph is recorded, as within a function with its own backward."""
-    plain = ONEDNN is None or x.dtype != torch.float32 or x.device.type != "cpu" or not x.numel()
-    if not plain and not torch.is_grad_enabled():
+    fits = x.dtype == torch.float32 and x.device.type == "cpu" and x.numel() > 0
+    if ONEDNN is not None and fits and not torch.is_grad_enabled():
         return ONEDNN(x, weight, bias, "none", [], "")
     return x @ weight.T if bias is None else torch.nn.functional.linear(x, weight, bias)
 
