@@ -102,6 +102,7 @@ def fuzz(reader: str, cases: int, seed: int = 0, first: int = 0, real: Path | No
         process = context.Process(target=_work, args=(theirs, reader, range(number, first + cases), seed, real))
         process.start()
         theirs.close()
+        ours.recv()  # libraries are imported, which a busy machine may make long
         while number < first + cases:
             try:
                 if not ours.poll(HANGS_AFTER_SECONDS):
@@ -122,6 +123,7 @@ def fuzz(reader: str, cases: int, seed: int = 0, first: int = 0, real: Path | No
 def _work(pipe, reader, numbers, seed, real):
     try_read(reader, Path("nowhere"))  # libraries are imported before anything is measured
     _bound_memory()
+    pipe.send("ready")
     for outcome in run_cases(reader, numbers, seed, real):
         pipe.send(outcome)
 

@@ -1,6 +1,7 @@
 """Good files of every form that is read, made from the packaged sample, and how each form is read: what is fuzzed."""
 
 import gzip
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,13 @@ START = "2019-04-25"
 LAT, LON = np.arange(87.5, -88, -12.5), np.arange(-180.0, 181, 30)
 
 
+@cache
 def small_tec(hours: int = 3) -> xr.Dataset:
     """The sample's first maps on a coarse grid, the seam's column repeated."""
     return sample.tec().isel(time=slice(0, hours)).interp(lat=LAT, lon=LON)
 
 
+@cache
 def profiles(count: int) -> xr.Dataset:
     observations = sample.observations()
     return observations.isel(point=observations["profile"].values < count)
@@ -86,6 +89,7 @@ def _store(folder: Path) -> Path:
     return write_point_store(folder / "points.zarr", [profiles(3)])
 
 
+@cache
 def tiny_model():
     """A model of few weights and its settings."""
     from rstmrf.config import RunConfig
