@@ -91,7 +91,7 @@ def test_an_ensemble_is_loaded_as_one_model_is(stating_run, tmp_path):
     _, data, _ = stating_run
     torch.manual_seed(5)
     models = [RSTMRF(data.config, data.duration_hours).eval() for _ in range(2)]
-    ensemble = Ensemble(models, 1.3).saved(tmp_path, data, ["seed-0", "seed-1"])
+    ensemble = Ensemble(models, 1.3).saved(tmp_path, data, [0, 1])
     here, there = (p.at(**PLACE) for p in (Predictor(ensemble, data.iri, data.processor), load(tmp_path)))
     single = [Predictor(model, data.iri, data.processor).at(**PLACE) for model in models]
     xr.testing.assert_allclose(here["log10_ne_m3"], sum(one["log10_ne_m3"] for one in single) / 2)
