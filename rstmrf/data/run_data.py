@@ -22,6 +22,7 @@ from rstmrf.data.curtains import Curtains
 from rstmrf.data.dataset import BatchDataset
 from rstmrf.data.direction_table import DirectionTable
 from rstmrf.data.night import believed
+from rstmrf.data.saved_run import sources_of
 from rstmrf.data.splits import DEVELOPMENT, TRAIN, Split, TimeBinSampler, split_points
 from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
@@ -45,6 +46,7 @@ class RunData(L.LightningDataModule):
         config: the settings, with the split's own seed written out;
         points: the usable points; used: which of the observations they are; split: their parts; left_out: how many
             observations have no whole window; last_hour: the last that a forecast knows, None for an analysis;
+        sources: where the inputs came from, as their readers' attributes say;
         directions: of all hours, where they are known beforehand (`with_directions`, or observed ones);
         targets, weights: log10 Ne and weight of each point as batches take them, where they are not the observed ones,
             `[P]`; curtains: of the profiles, where slant TEC is fitted.
@@ -96,6 +98,7 @@ class RunData(L.LightningDataModule):
             shuffle_seed=config.seed if config.shuffle_tec else None,
             known_until=self.last_hour,
         )
+        self.sources = sources_of(observations=observations, tec=tec, indices=indices)
         self.directions: DirectionTable | None = None
         if tec is not None and config.direction_source == "observed" and config.uses_directions:
             self.directions = DirectionTable.tabulate(self._observed, self.processor)

@@ -7,12 +7,14 @@ import pandas as pd
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
+from lightning.pytorch.utilities import rank_zero_only
 
 from rstmrf.training.callbacks import MEMORY_COLUMNS
 
 NAME = "metrics.csv"
 
 
+@rank_zero_only
 def rows_until(run_dir: Path, step: int) -> None:
     """Keep the rows of a log as far as a checkpoint's step: what came after it is done again."""
     path = run_dir / NAME

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+from lightning.pytorch.utilities import rank_zero_only
+
 from rstmrf.config import RunConfig
 from rstmrf.errors import InputError
 from rstmrf.training import log
@@ -17,6 +19,7 @@ def identity(data) -> dict[str, str]:
     return {"split": data.split.digest, "data": data.fingerprint()}
 
 
+@rank_zero_only  # processes meet when the trainer starts, after this
 def start_anew(run_dir: Path, config: RunConfig) -> None:
     """Take away what an earlier run left, so that nothing of it is counted, kept or gone on from."""
     for name in (CHECKPOINTS, HEAD):
@@ -42,11 +45,16 @@ def go_on(run_dir: Path, config: RunConfig, run: dict[str, str]) -> Path | None:
     if other:
         may = " and ".join(MAY_CHANGE)
         raise InputError(f"resume: {', '.join(other)} differ from the run in {run_dir}; only {may} may")
-    config.save(run_dir / CONFIG)
+    _save(config, run_dir)
     last = checkpoint_to_go_on_from(run_dir, run)
     if last is not None:
         log.rows_until(run_dir, read_checkpoint(last)["global_step"])
     return last
+
+
+@rank_zero_only
+def _save(config: RunConfig, run_dir: Path) -> None:
+    config.save(run_dir / CONFIG)
 
 
 def checkpoint_to_go_on_from(folder: Path, run: dict[str, str]) -> Path | None:
