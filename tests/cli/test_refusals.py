@@ -22,7 +22,7 @@ def sentence(done):
         (["train", "--preset", "huge"], "preset='huge' is unknown"),
         (["train", "--config", "nowhere.toml"], "nowhere.toml: cannot be read as TOML"),
         (["train", "--obs", "nowhere", "--tec", "nowhere/*.Z"], "nothing matches nowhere/*.Z"),
-        (["train", "--obs", "nowhere"], "tec_path is empty; give observations and TEC maps together"),
+        (["train", "--tec", "nowhere"], "obs_path is empty; give observations with the TEC maps"),
         (["predict", "nowhere", "-o", "ne.nc"], "give either --grid with --time, or --track"),
         (["predict", "nowhere", "--grid", "2x2x20", "-o", "ne.nc"], "--grid needs --time"),
         (["predict", "nowhere", "--grid", "2x2", "--time", "2019-04-26", "-o", "ne.nc"], "three steps above 0"),

@@ -54,7 +54,8 @@ def test_it_knows_what_it_is(predictor, stating_run):
     assert np.array_equal(predictor.hours, usable_hours(data.processor, data.iri))
     assert said.period == (str(predictor.hours[0]), str(predictor.hours[-1]))
     assert "2019-04-25" in repr(predictor) and said.split in repr(predictor)
-    assert not [text for text in said.sources.values() if "/" in text]
+    assert set(said.sources) == {"observations", "tec", "indices"}
+    assert not [text for text in said.sources.values() if text.startswith("/")]
     assert (folder / INPUTS).stat().st_size < 1e6
 
 
@@ -91,7 +92,7 @@ def test_an_ensemble_is_loaded_as_one_model_is(stating_run, tmp_path):
     _, data, _ = stating_run
     torch.manual_seed(5)
     models = [RSTMRF(data.config, data.duration_hours).eval() for _ in range(2)]
-    ensemble = Ensemble(models, 1.3).saved(tmp_path, data, [0, 1])
+    ensemble = Ensemble(models, 1.3).saved(tmp_path, data, ["seed-0", "seed-1"])
     here, there = (p.at(**PLACE) for p in (Predictor(ensemble, data.iri, data.processor), load(tmp_path)))
     single = [Predictor(model, data.iri, data.processor).at(**PLACE) for model in models]
     xr.testing.assert_allclose(here["log10_ne_m3"], sum(one["log10_ne_m3"] for one in single) / 2)
