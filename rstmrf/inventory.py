@@ -91,7 +91,7 @@ def check(*paths, config: RunConfig | None = None, start: str = "") -> Report:
         )
         if value is None
     ]
-    if problems:
+    if problems or of_profiles is None or maps is None or table is None:
         return Report(found, problems, notes)
     problems += [
         f"the {one.kind} lie scattered: put their files into one folder"
@@ -243,4 +243,5 @@ def _hours_within(observations: xr.Dataset, time) -> int:
 
 
 def _period(time) -> tuple[str, str]:
-    return tuple(str(moment.astype("datetime64[m]")) for moment in (time.min(), time.max()))
+    first, last = (str(moment.astype("datetime64[m]")) for moment in (time.min(), time.max()))
+    return first, last

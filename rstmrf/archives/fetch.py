@@ -175,7 +175,7 @@ def _fetch_one(job, folder, judge, manner, politeness, max_age_s, came) -> bool:
             os.replace(new, target)
             _note(folder, job.name, pooch.file_hash(str(target)))
             return True
-    raise missing
+    raise missing or InputError(f"{job.name}: the table of archives names no address for it")
 
 
 def _noted(folder: Path) -> dict[str, str]:

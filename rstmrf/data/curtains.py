@@ -87,9 +87,10 @@ class Curtains:
 
         The nodes of a curtain take the window of one of its points: a profile lasts some minutes.
         """
-        own = points.curtain >= 0
-        numbers, of_ray = torch.unique(points.curtain[own], return_inverse=True)
-        curtain = torch.full_like(points.curtain, -1)
+        held = points.curtain if points.curtain is not None else torch.full((len(points),), -1)
+        own = held >= 0
+        numbers, of_ray = torch.unique(held[own], return_inverse=True)
+        curtain = torch.full_like(held, -1)
         curtain[own] = of_ray.to(curtain.dtype)
         of_curtain = torch.empty(len(numbers), dtype=window.dtype)
         of_curtain[of_ray] = window[own]

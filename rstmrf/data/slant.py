@@ -50,7 +50,8 @@ def slant_tecu(curtains: Curtains, residual: Residual) -> tuple[Float[Tensor, " 
     slant, trained = (curtains.at_points(x, TANGENTS_KM) for x in (whole, within))
     with np.errstate(invalid="ignore"):
         share = 1.0 - trained / slant  # of points without azimuth both are 0, and there is no share
-    return tuple(torch.from_numpy(x.astype(np.float32)) for x in (np.where(curtains.known, slant, np.nan), share))
+    known = np.where(curtains.known, slant, np.nan)
+    return torch.from_numpy(known.astype(np.float32)), torch.from_numpy(share.astype(np.float32))
 
 
 @cache

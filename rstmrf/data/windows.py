@@ -99,7 +99,9 @@ class SlidingWindowBatchProcessor:
         return torch.unique(self.window_hour(hours), return_inverse=True)
 
     def map_windows(self, rows: Int[Tensor, " n"]) -> Float[Tensor, "n s 1 h w"]:
-        """TEC maps [TECU] of the `seq_len` hours that end `lead_hours` before each row."""
+        """TEC maps [TECU] of the `seq_len` hours that end `lead_hours` before each row; InputError in a run without."""
+        if self.tec is None:
+            raise InputError("a run without TEC maps has no windows of them; give maps")
         return self.tec[rows[:, None] + torch.arange(1 - self.seq_len, 1) - self.lead_hours]
 
     def driver_windows(self, rows: Int[Tensor, " n"]) -> Float[Tensor, "n d 2"]:

@@ -30,6 +30,8 @@ def direction_scores(model, data: RunData, hours: Int[np.ndarray, " n"], seed=0)
     `lead_hours` before, the same map turned with the Sun, and the head against maps of other hours, for control.
     """
     processor = data.processor
+    if processor.tec is None:
+        raise InputError("directions are scored against TEC maps, and this run has none; give maps")
     row = torch.as_tensor(np.asarray(hours), dtype=torch.long) - processor.first_hour
     target, last = processor.tec[row], processor.tec[row - processor.lead_hours]
     head = torch.cat([model.direction_field(processor.map_windows(some)) for some in row.split(_WINDOWS)])

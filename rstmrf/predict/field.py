@@ -19,7 +19,7 @@ from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
 from rstmrf.model import jets
 from rstmrf.model.columns import ColumnField
-from rstmrf.model.whole import WITH_DERIVATIVES
+from rstmrf.model.whole import RSTMRF, WITH_DERIVATIVES
 from rstmrf.units import wrap_longitude
 
 _CHUNK = 16384
@@ -45,7 +45,8 @@ class DensityField:
     """
 
     def __init__(self, models, iri: IriBackground, processor: SlidingWindowBatchProcessor, sigma_scale: float = 1.0):
-        self.models, self.iri, self.processor, self.sigma_scale = tuple(models), iri, processor, sigma_scale
+        self.models: tuple[RSTMRF, ...] = tuple(models)
+        self.iri, self.processor, self.sigma_scale = iri, processor, sigma_scale
         self.sees_tec = any(model.residual_field.sees_tec for model in self.models)
         # IRI counts hours from its own first day, the models from theirs.
         days = np.datetime64(iri.start.isoformat(), "D") - processor.start.astype("datetime64[D]")
@@ -132,7 +133,9 @@ class DensityField:
     def _sigma_of_columns(self, lat, lon, alt_km, hour):
         lat, lon, alt, hours = _points_of_columns(lat, lon, alt_km, hour)
         coords = torch.stack([lat, wrap_longitude(lon), alt, hours.float()], dim=1)
-        return self.residual(coords, hours, sigma=True)[1].view(-1, len(alt_km))
+        sigma = self.residual(coords, hours, sigma=True)[1]
+        assert sigma is not None  # it was asked for
+        return sigma.view(-1, len(alt_km))
 
     def vertical(self, lat, lon, hour: float) -> Callable[[Float[Tensor, " c"]], Float[Tensor, "3 c"]]:
         """For places `[C]` at one time: from altitudes `[C]` to log10 Ne, its slope [1/km] and curvature [1/km²]."""
@@ -161,7 +164,7 @@ class DensityField:
         weights = [value for model in self.models for value in model.state_dict().values()]
         for values in (*weights, self.processor.sw, self.iri.ig12, self.iri.f107):
             digest.update(np.ascontiguousarray(values))
-        if self.sees_tec:
+        if self.sees_tec and self.processor.tec is not None:
             digest.update(self.processor.tec.numpy())
         return digest.hexdigest()[:16]
 

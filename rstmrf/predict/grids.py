@@ -5,10 +5,11 @@ from functools import partial
 from itertools import product
 from typing import NamedTuple
 
-import dask
 import dask.array as da
+import dask.base
 import numpy as np
 import xarray as xr
+from dask.delayed import delayed
 
 from rstmrf.errors import InputError
 from rstmrf.predict import cf
@@ -117,8 +118,8 @@ def lazy_dataset(field: DensityField, request: GridRequest, about) -> xr.Dataset
     shipped = Shipped(field)
     token = dask.base.tokenize(shipped.digest, *request)
     # One task holds the field: a cluster sends it once to each worker, whatever the number of blocks.
-    once = dask.delayed(shipped, name=f"field-{token}", traverse=False)
-    compute = dask.delayed(grid_block, pure=True, traverse=False)
+    once = delayed(shipped, name=f"field-{token}", traverse=False)
+    compute = delayed(grid_block, pure=True, traverse=False)
     hours = hours_since(request.time, field.processor.start)
     pieces = {name: [] for name in request.names}
     for number, rows in request.blocks():

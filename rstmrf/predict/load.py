@@ -87,7 +87,7 @@ def _other_hours(first: LoadedModel, own: RunInputs | None, tec, indices) -> tup
     days = np.arange(hours[0].astype("M8[D]"), hours[-1].astype("M8[D]") + 1)
     if config.time_mode != "diurnal":
         _refuse_beyond(config, said, days)
-    start = said.start if config.time_mode != "diurnal" else days[0]
+    start = days[0] if config.time_mode == "diurnal" or said.start is None else said.start
     return start, RunInputs(maps, table, _background(own, table, days))
 
 

@@ -119,7 +119,7 @@ def refuse_uncovered(flags, field: DensityField, time, lat, lon, alt_km=None) ->
     flag = next(bit for bit in _REMEDY if flags[row] & bit)
     place = {"time": str(np.atleast_1d(time)[row])[:16], "lat": lat[row], "lon": lon[row]}
     subject = f"time {place['time']}"
-    if flag == _BEYOND_IRI:
+    if flag == _BEYOND_IRI and alt_km is not None:
         subject = f"alt_km[{row}] is {alt_km[row]:g}"
     elif flag == _INVALID:
         subject = f"point {row} has time {place['time']}, lat {place['lat']:g}, lon {place['lon']:g}"

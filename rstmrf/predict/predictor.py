@@ -207,7 +207,9 @@ class Predictor:
         """
         if not self.field.states_sigma:
             raise InputError("this model states no uncertainty; train it with w_sigma above 0, such as 1")
-        return self.field.residual(points.coords, points.coords[:, 3].double(), sigma=True)[1]
+        sigma = self.field.residual(points.coords, points.coords[:, 3].double(), sigma=True)[1]
+        assert sigma is not None  # it was asked for
+        return sigma
 
     def at_points(self, lat, lon, alt_km, time) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, " p"]]:
         """Log10 density [m⁻³] of IRI and of the model at points, each `[P]`; arguments and errors as in `at`."""

@@ -29,4 +29,5 @@ def layers_of_profiles(field: DensityField, ds: xr.Dataset, dims, vtec_km, m3000
         for name, values in layer_values(field, lat[rows], lon[rows], float(hour), vtec_km, m3000).items():
             layers[name][rows] = values
     variables = {name: (dims, values.reshape(shape)) for name, values in layers.items()}
-    return dict(cf.dataset(variables, {}, {}, layer_notes(vtec_km, m3000)).data_vars)
+    found = cf.dataset(variables, {}, {}, layer_notes(vtec_km, m3000))
+    return {str(name): values for name, values in found.data_vars.items()}

@@ -68,7 +68,7 @@ def _finished(notes: Path, asked: str) -> set[str] | None:
 def _begin(path: Path, notes: Path, ds: xr.Dataset, asked: str) -> None:
     if path.is_dir():
         shutil.rmtree(path)
-    encoding = {name: {"chunks": tuple(c[0] for c in variable.chunks)} for name, variable in ds.data_vars.items()}
+    encoding = {name: {"chunks": tuple(c[0] for c in variable.chunks or ())} for name, variable in ds.data_vars.items()}
     encoding["time"] = {**cf.TIME_ENCODING, **ds["time"].encoding, "chunks": (1024,)}
     ds.to_zarr(path, mode="w", encoding=encoding, consolidated=False, zarr_format=3, compute=False)
     notes.write_text(asked + "\n")

@@ -43,7 +43,9 @@ def archive_members(path: Path) -> Iterator[tuple[Path, bytes | InputError]]:
                     found_mb = f"{member.size / 2**20:.0f} MiB"
                     yield name, InputError(f"{name}: has {found_mb}; accepted in an archive is {MEMBER_BYTES >> 20}.")
                     continue
-                yield name, archive.extractfile(member).read()
+                content = archive.extractfile(member)
+                assert content is not None  # a file, as was asked above
+                yield name, content.read()
     except _DAMAGE as error:
         yield path, InputError(f"{path}: cannot be read as an archive, perhaps cut short ({error}); fetch it again.")
         return

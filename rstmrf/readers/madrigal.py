@@ -62,11 +62,10 @@ def _load(path: Path) -> tuple[dict[str, Float[np.ndarray, " n"]], dict[str, str
     """Columns of numbers and their units by lower-case name, and what is said of the experiment."""
     try:
         with h5py.File(path, "r") as file:
-            rows = file[TABLE][()]
+            rows = np.asarray(file[TABLE])
             names = rows.dtype.names or ()
             table = {name.lower(): rows[name].astype(float) for name in names if rows.dtype[name].kind in "iuf"}
-            listed = file[PARAMETERS][()] if PARAMETERS in file else []
-            said = file[EXPERIMENT][()] if EXPERIMENT in file else []
+            listed, said = ([*np.asarray(file[name])] if name in file else [] for name in (PARAMETERS, EXPERIMENT))
     except (OSError, KeyError, AttributeError, RuntimeError) as error:
         raise InputError(f"{path}: cannot be read as a Madrigal HDF5 file with '{TABLE}' ({error}).") from error
     units = {_text(row[0]).lower(): _text(row[3]) for row in listed if len(row) > 3}

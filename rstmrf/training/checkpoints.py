@@ -138,7 +138,7 @@ def _look_through(content: bytes) -> None:
             raise ValueError(f"it unpacks to more than {LARGEST_MB} MB")
         (pickled,) = (entry for entry in entries if entry.filename.endswith("/data.pkl"))
         names = ("GLOBAL", "INST", "STACK_GLOBAL")
-        built = [(op.name, arg) for op, arg, _ in pickletools.genops(archive.read(pickled)) if op.name in names]
+        built = [(op.name, str(arg)) for op, arg, _ in pickletools.genops(archive.read(pickled)) if op.name in names]
     for kind, name in built:
         if kind != "GLOBAL" or not (name in _BUILDERS or (name.startswith("torch ") and name.endswith("Storage"))):
             raise ValueError(f"it builds '{name}', which is no tensor")

@@ -58,6 +58,7 @@ class HoursOfMaps(L.LightningDataModule):
         self.held_out, self.learned = rows[torch.isin(block, held)], rows[~torch.isin(block, held)]
 
     def train_dataloader(self) -> DataLoader:
+        assert self.trainer is not None  # Lightning asks for batches
         random = torch.Generator().manual_seed(self.seed * 1_000_003 + self.trainer.current_epoch)
         return self._batches(self.learned[torch.randperm(len(self.learned), generator=random)])
 
@@ -66,6 +67,7 @@ class HoursOfMaps(L.LightningDataModule):
 
     def _batches(self, rows):
         t = self.trainer
+        assert t is not None  # Lightning asks for batches
         windows = _Windows(self.processor, rows.split(WINDOWS_A_STEP), t.global_rank, t.world_size)
         return DataLoader(windows, batch_size=None, shuffle=False)
 

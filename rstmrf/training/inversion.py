@@ -98,6 +98,7 @@ class _Part:
     def facts(self) -> tuple[float, float, float]:
         """RMS correction [dex] of the points that have one, and which share of them met the limit, or went negative."""
         found, known = self.correction, max(1, int(self.inversion.corrected.sum()))
+        assert found is not None  # it was applied
         return (found.dex.square().sum() / known).sqrt().item(), found.limited / known, found.negative / known
 
 

@@ -47,7 +47,7 @@ class RunLog(CSVLogger):
 
     @property
     @rank_zero_experiment
-    def experiment(self) -> ExperimentWriter:
+    def experiment(self):
         """The writer of the file; on the first process alone."""
         if self._experiment is None:
             os.makedirs(self.log_dir, exist_ok=True)

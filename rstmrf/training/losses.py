@@ -63,7 +63,7 @@ def means(terms: dict[str, Term]) -> dict[str, Tensor]:
 def total_loss(terms: dict[str, Term], config: RunConfig) -> Float[Tensor, ""]:
     """Weighted sum of the terms' means: data has weight 1."""
     weights = loss_weights(config)
-    return sum(weights[name] * term.mean for name, term in terms.items())
+    return torch.stack([weights[name] * term.mean for name, term in terms.items()]).sum()
 
 
 def loss_weights(config: RunConfig) -> dict[str, float]:
@@ -171,8 +171,7 @@ def _joint_terms(batch, direction_field, gradient, weight, config, scale):
     """Sums of the direction loss and of the head's own, a few windows at a time (`window_group_size`)."""
     at, windows = batch.physics, len(batch.unique_tec_map_seq)
     supervised = config.direction_mode == "metric"
-    observed = tec_gradient(batch.target_tec_map, config.direction_mode) if supervised else None
-    of_cell = head_weight(batch) if supervised else None
+    observed, of_cell = tec_gradient(batch.target_tec_map, config.direction_mode), head_weight(batch)
 
     def terms(group: slice, gradient):
         field = direction_field(batch.unique_tec_map_seq[group]).to(gradient.dtype)
