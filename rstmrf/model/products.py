@@ -24,7 +24,9 @@ def product(x: Float[Tensor, "*b i"], weight: Float[Tensor, "o i"], bias: Float[
 def linear(
     x: Float[Tensor, "b i"], weight: Float[Tensor, "o i"], bias: Float[Tensor, " o"] | None = None
 ) -> Float[Tensor, "b o"]:
-    """X Wᵀ + bias, differentiable, twice where asked."""
+    """X Wᵀ + bias, differentiable, twice where asked; the transforms of `torch.func` get torch's own."""
+    if ONEDNN is None or torch._C._are_functorch_transforms_active():
+        return torch.nn.functional.linear(x, weight, bias)
     return _Linear.apply(x, weight, bias)
 
 

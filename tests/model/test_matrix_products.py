@@ -35,3 +35,11 @@ def test_first_and_second_gradients_are_those_of_the_plain_operator(dtype):
 
     for ours, plain in zip(derivatives(linear), derivatives(lambda x, w, b: x @ w.T + b), strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_transforms_of_torch_pass_through():
+    """Forward and reverse transforms give the derivative of a linear map: its matrix."""
+    weight = torch.rand(3, 4)
+    for transform in (torch.func.jacfwd, torch.func.jacrev):
+        jacobian = transform(lambda x: linear(x[None], weight)[0])(torch.rand(4))
+        assert torch.allclose(jacobian, weight)
