@@ -19,7 +19,8 @@ from rstmrf.config import RunConfig
 from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import TRAIN
 from rstmrf.evaluation.baselines import MeanResidualTable
-from rstmrf.evaluation.evaluate import PARTS, split_table
+from rstmrf.evaluation.evaluate import PARTS
+from rstmrf.evaluation.run_tables import split_table
 from rstmrf.metrics.moments import profile_weights
 from rstmrf.readers.inputs import load_inputs
 from rstmrf.simulate.month import read_truth

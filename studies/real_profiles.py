@@ -20,7 +20,7 @@ from rstmrf.data.night import dark_and_low
 from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import DEVELOPMENT, TEST_PROFILES, TEST_TIMES, TRAIN
 from rstmrf.evaluation.baselines import MeanResidualTable
-from rstmrf.evaluation.evaluate import leak_table, split_table
+from rstmrf.evaluation.run_tables import leak_table, split_table
 from rstmrf.model.weights import load_model, save_model
 from rstmrf.readers.observations import QC_LABELS
 from rstmrf.runtime import keep_freed_memory

@@ -10,14 +10,14 @@ import xarray as xr
 from rstmrf.background.dip import dip_latitude
 from rstmrf.data.batch import PointSet
 from rstmrf.data.run_data import RunData
-from rstmrf.data.splits import DEVELOPMENT, GAP, NAMES, TEST_PROFILES, TEST_TIMES, TRAIN, split_points
+from rstmrf.data.splits import DEVELOPMENT, NAMES, TEST_PROFILES, TEST_TIMES, TRAIN
 from rstmrf.errors import InputError
-from rstmrf.evaluation.baselines import MeanResidualTable, Persistence, nearest_residual, tec_scaled_residual
+from rstmrf.evaluation.baselines import MeanResidualTable, tec_scaled_residual
+from rstmrf.evaluation.run_tables import baseline_residuals, leak_table, split_table
 from rstmrf.metrics import (
     calibration_table,
     peak_errors,
     peak_errors_by_cell,
-    rmse,
     rmse_by_altitude,
     score_table,
     skill,
@@ -29,7 +29,6 @@ from rstmrf.uncertainty import Ensemble
 from rstmrf.units import local_time_hours
 
 PARTS = dict(zip(NAMES[1:], (DEVELOPMENT, TEST_PROFILES, TEST_TIMES), strict=True))
-LEAK_POINTS = 40_000
 
 
 class Evaluation(NamedTuple):
@@ -114,7 +113,7 @@ def validate(
     points = data.points.select(rows)
     observed = (points.log10_ne_m3 if truth is None else torch.as_tensor(truth)[rows]).double().numpy()
     models = models if isinstance(models, dict) else {"R-STMRF": models}
-    predicted = _predictions(models, data, points, tec)
+    predicted = _predictions(models, data, PARTS[part], points, tec)
     alt_km, hours = points.coords[:, 2].numpy(), points.coords[:, 3].numpy()
     strata = _strata(data, points)
     profile = points.profile.numpy()
@@ -140,57 +139,10 @@ def validate(
     return Validation(tables, facts)
 
 
-def split_table(data: RunData) -> pd.DataFrame:
-    """Points, profiles and days (UTC) of each part of a run's split."""
-    rows = {}
-    for name, number in {**dict(zip(NAMES, range(len(NAMES)), strict=True)), "gap, not used": GAP}.items():
-        points = data.part(number)
-        days = _days(points)
-        dates = (data.points.start.astype("datetime64[D]") + days).astype(str)
-        rows[name] = {
-            "points": len(points),
-            "profiles": len(points.profile.unique()),
-            "days": len(days),
-            "dates": ", ".join(dates) if len(dates) <= 10 else f"{dates[0]} … {dates[-1]}",
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _days(points: PointSet):
-    if not len(points):
-        return np.array([], int)
-    return np.unique(profile_days(points.coords[:, 3].numpy(), points.profile.numpy()))
-
-
-def leak_table(data: RunData, n_points=LEAK_POINTS, seed=0) -> pd.DataFrame:
-    """RMSE [dex] of IRI and of the nearest training point, under a split of random points and under the run's own.
-
-    The nearest point has learned nothing; what it seems to gain in a random split is the leak.
-    """
-    random = split_points(data.points.coords[:, 3], data.points.profile, mode="random", seed=seed)
-    held = {"points at random": (random, (TEST_PROFILES,)), "the run's split": (data.split, (TEST_TIMES,))}
-    rows = {}
-    for name, (split, parts) in held.items():
-        rows_held = split.rows(*parts)
-        rng = np.random.default_rng(seed)
-        chosen = rows_held if len(rows_held) <= n_points else np.sort(rng.choice(rows_held, n_points, replace=False))
-        points = data.points.select(chosen)
-        error = (points.background[:, 0] - points.log10_ne_m3).numpy()
-        nearest = nearest_residual(data.points.select(split.rows(TRAIN)), points)
-        rows[name] = {"IRI": rmse(error), "nearest training point": rmse(error + nearest), "points": len(points)}
-        rows[name]["apparent_skill"] = skill(rows[name]["nearest training point"], rows[name]["IRI"])
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _predictions(models, data, points: PointSet, tec):
+def _predictions(models, data, part, points: PointSet, tec):
     """Log10 Ne at points by name; IRI and the other baselines first."""
-    train, iri = data.part(TRAIN), points.background[:, 0].double().numpy()
-    residuals = {
-        "IRI": 0.0,
-        "IRI + mean": float((train.log10_ne_m3 - train.background[:, 0]).mean()),
-        "mean residuals": MeanResidualTable.fit(train).predict(points),
-        "persistence": Persistence.fit(train).predict(points),
-    }
+    iri = points.background[:, 0].double().numpy()
+    residuals = {"IRI": 0.0} | baseline_residuals(data, part)
     if tec is not None:
         residuals["IRI scaled by TEC"] = tec_scaled_residual(points, data.iri, tec)
     for name, model in models.items():

@@ -55,7 +55,7 @@ class DensityField:
     @property
     def states_sigma(self) -> bool:
         """Whether a σ is known: it was trained, or several models disagree."""
-        return len(self.models) > 1 or self.models[0].spread is not None
+        return self.models[0].spread is not None or len(self.models) > 1
 
     def covered(self, hours: Float[Tensor, " p"]) -> tuple[Tensor, Tensor]:
         """Which hours since start `[P]` have a whole window, and which lie on a day of the background."""

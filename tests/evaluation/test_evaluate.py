@@ -3,9 +3,11 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from rstmrf.evaluation.evaluate import evaluate, validate
+from rstmrf.evaluation.run_tables import leak_table
 from rstmrf.metrics import rmse
 
 FEW = {"n_bootstrap": 20, "min_profiles": 5, "min_days": 1}
@@ -44,6 +46,16 @@ def test_the_report_goes_into_a_file(report, tiny_data):
     read = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert read["split"] == tiny_data.split.digest and read["scored_against"] == "observations"
     assert {one["prediction"] for one in read["tables"]["scores"]} >= {"IRI", "R-STMRF"}
+
+
+def test_what_no_model_changes_is_computed_once(tiny_data, monkeypatch):
+    first = validate({}, tiny_data, part="held-out times", **FEW)
+    for name in ("nearest_residual", "MeanResidualTable", "Persistence"):
+        monkeypatch.delattr(f"rstmrf.evaluation.run_tables.{name}")
+    again = validate({}, tiny_data, part="held-out times", **FEW)
+    pd.testing.assert_frame_equal(first.tables["leak"], again.tables["leak"])
+    first.tables["leak"].iloc[:] = 0.0  # a caller may change what it was given
+    assert (leak_table(tiny_data)["points"] > 0).all()
 
 
 def test_a_truth_may_take_the_place_of_the_observations(tiny_data):
