@@ -109,6 +109,14 @@ def explored() -> pd.DataFrame:
     return pd.DataFrame(lines).set_index("settings")
 
 
+def leak(found: dict) -> pd.DataFrame:
+    """RMSE [dex], 120–500 km, of a model that believes all: on points held out at random, and on whole profiles."""
+    random = pd.DataFrame(found["leak"]["scores"]).query("cell == 'all'").set_index("prediction")["rmse"]
+    whole = errors(found, SEEN, ["all"]).loc[("all believed", "all")]
+    table = pd.DataFrame({"points at random": random, "whole profiles": whole[random.index]}).T.astype(float)
+    return table.assign(**{"below the table [%]": 100 * (1 - table[MODEL] / table[TABLE])})
+
+
 def bars(table: pd.DataFrame, title: str) -> Figure:
     """RMSE [dex] of predictions (columns) in cells (rows) as bars side by side."""
     figure = Figure(figsize=(8, 3.2), layout="constrained")
