@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOMES` says the same 
     from rstmrf.background import IriBackground as IriBackground
     from rstmrf.config import RunConfig as RunConfig
     from rstmrf.data.run_data import RunData as RunData
+    from rstmrf.data.saved_run import save_run as save_run
     from rstmrf.errors import InputError as InputError
     from rstmrf.inventory import check as check
     from rstmrf.model.weights import load_model as load_model
@@ -43,6 +44,7 @@ _HOMES = {
     "run_training": "runs",
     "finish_run": "runs",
     "load": "predict",
+    "save_run": "data.saved_run",
     "save_model": "model.weights",
     "load_model": "model.weights",
 }

@@ -62,6 +62,11 @@ def test_every_setting_is_described():
         ({"split": "weeks"}, ["split='weeks'", "'hours', 'days', 'last-days' or 'random'"]),
         ({"bacth_size": 3}, ["bacth_size=3", "no setting", "batch_size"]),
         ({"tec_downsample_factor": 7}, ["tec_downsample_factor=7", "does not divide 180", "4, 5, 6"]),
+        ({"w_chapman": float("inf")}, ["w_chapman=inf", "finite"]),
+        ({"tec_frame": "sun", "direction_source": "observed"}, ["tec_frame='sun'", "direction_source='observed'"]),
+        ({"direction_hinge": 0.5, "direction_mode": "document"}, ["direction_hinge=0.5", "no hinge"]),
+        ({"physics_points": 8, "collocation_points": 8}, ["physics_points=8", "collocation_points=8", "leave one"]),
+        ({"mode": "forecast", "split": "hours"}, ["mode='forecast'", "split='last-days'"]),
     ],
 )
 def test_sentences_name_key_value_and_what_is_accepted(settings, words):
@@ -69,6 +74,14 @@ def test_sentences_name_key_value_and_what_is_accepted(settings, words):
         with pytest.raises(InputError) as error:
             build(**settings)
         assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_all_windows_at_once_can_be_asked_for():
+    """None keeps a preset's value, so "all" is the way to say it, in a preset as in a notebook's parameters."""
+    assert RunConfig.preset("cpu-8gb", window_group_size="all").windows_at_once(37) == 37
+    assert RunConfig.preset("cpu-8gb", window_group_size=None).windows_at_once(37) == 4
+    given = NOTEBOOK_DEFAULTS | {"window_group_size": "all"}
+    assert read_parameters(given)[0].window_group_size == "all"
 
 
 def test_unknown_preset_is_named_with_the_known_ones():

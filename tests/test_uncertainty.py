@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from rstmrf.config import RunConfig
 from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import DEVELOPMENT
 from rstmrf.errors import InputError
@@ -83,7 +84,7 @@ def test_an_untrained_sigma_fails(stating):
     assert not verdict["tells_places_apart"]  # it starts as one number everywhere
 
 
-def test_an_ensemble_is_less_sure_than_its_models(stating, tmp_path):
+def test_an_ensemble_is_less_sure_than_its_models(stating, tmp_path, thin_observations, sample_tec, sample_indices):
     _, data = stating
     ensemble = Ensemble.train(data, tmp_path, seeds=(0, 1))
     points = data.part(DEVELOPMENT)
@@ -98,6 +99,12 @@ def test_an_ensemble_is_less_sure_than_its_models(stating, tmp_path):
     plain = validate(ensemble.models[0], data, n_bootstrap=2, min_profiles=1, min_days=1).overall()
     assert report.overall()["IRI"] == plain["IRI"] and report.overall()["R-STMRF"] != plain["R-STMRF"]
     assert 0 < report.overall()["R-STMRF"] <= error.abs().max()
+    for seed in (0, 1):  # a member's own settings part the data as the ensemble's do
+        saved = RunConfig.load(tmp_path / f"seed-{seed}" / "config.json")
+        assert (
+            saved.seed == seed
+            and RunData(thin_observations, sample_tec, sample_indices, saved).split.digest == data.split.digest
+        )
     single = [m.residual_field for m in ensemble.models]
     assert not torch.equal(*(next(m.parameters()) for m in single))
 
