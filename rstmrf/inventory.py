@@ -15,7 +15,8 @@ from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
 from rstmrf.readers.indices import find_installed_table, read_celestrak, read_csv, read_gfz, read_indices
 from rstmrf.readers.kinds import Kind, kind_of, listed, one_path
-from rstmrf.readers.observations import list_files, read_observations
+from rstmrf.readers.observation_files import list_files
+from rstmrf.readers.observations import read_observations
 from rstmrf.readers.tec import find_files, load_tec, read_tec
 from rstmrf.units import hours_since
 

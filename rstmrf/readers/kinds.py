@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rstmrf.errors import InputError
-from rstmrf.readers.observations import ENDINGS
+from rstmrf.readers.observation_files import ENDINGS
 from rstmrf.readers.tec import NETCDF_NAMES, TEC_FILE
 
 NETCDF = (b"CDF", b"\x89HDF")

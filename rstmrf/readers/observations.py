@@ -1,10 +1,9 @@
 """Observed electron density as one Dataset of points, from any accepted file, with quality control that is counted."""
 
-import glob
 import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +12,15 @@ import xarray as xr
 from tqdm import tqdm
 
 from rstmrf.errors import InputError
-from rstmrf.files import given_path, regular_file
 from rstmrf.readers import plausible
-from rstmrf.readers.archives import ARCHIVE_ENDINGS, MEMBER_ENDINGS, archive_members, is_archive
-from rstmrf.readers.occultations import Profile, ne_factor, read_netcdf_profile, read_text_profile
+from rstmrf.readers.archives import archive_members, is_archive
+from rstmrf.readers.observation_files import list_files, profile_reader
+from rstmrf.readers.occultations import Profile, ne_factor, read_netcdf_profile
 from rstmrf.readers.point_store import is_point_store, read_point_store
 from rstmrf.readers.point_tables import COLUMN_TYPES, OPTIONAL_TYPES, Limits, PointTable, read_npy, write_npy
 
 __all__ = ["Limits", "describe_quality", "quality_control", "read_observations", "write_npy"]
 
-TEXT_SUFFIXES = (".txt", ".dat", ".csv")
-#: CDAAC's own names end in _nc, without a point
-ENDINGS = (".npy", *TEXT_SUFFIXES, *MEMBER_ENDINGS, *ARCHIVE_ENDINGS)
-ACCEPTED = ".npy [N, 5], ionPrf or GNOS netCDF or a tar of them, or text profiles YYYYMMDD_HHMM.txt"
 REASONS_IN_WARNING = 3
 
 QC_LABELS = {
@@ -117,7 +112,7 @@ def _table(file: Path, content, start, ne_unit, shift, limits) -> PointTable:
         raise content
     if content is not None:
         return quality_control(read_netcdf_profile(file, ne_unit, content), limits)
-    form = _form(file)
+    form = profile_reader(file)
     return read_npy(file, start, shift, limits) if form is None else quality_control(form(file, ne_unit), limits)
 
 
@@ -188,37 +183,6 @@ def _columns(profile: Profile, keep: np.ndarray) -> dict[str, np.ndarray]:
     columns = {name: values.astype(COLUMN_TYPES[name]) for name, values in columns.items()}
     given = {name: getattr(profile, name) for name in OPTIONAL_TYPES}
     return columns | {n: values[keep].astype(OPTIONAL_TYPES[n]) for n, values in given.items() if values is not None}
-
-
-def list_files(path) -> list[Path]:
-    """Files that a file name, folder, glob pattern or list of these stands for, each once, in the order of names."""
-    if not isinstance(path, str | Path):
-        files = [file for item in path for file in list_files(item)]
-    elif given_path(path, ACCEPTED).is_dir():
-        inside = sorted(p for p in Path(path).rglob("*") if p.is_file() and not p.name.startswith("."))
-        files = [p for p in inside if p.name.lower().endswith(ENDINGS)]
-    elif Path(path).is_file():
-        files = [Path(path)]
-    else:
-        files = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]
-    if not files:
-        raise InputError(f"{path}: no observation file found there; accepted are {ACCEPTED}.")
-    return list(dict.fromkeys(files))
-
-
-def _form(file: Path) -> Callable[[Path, str | None], Profile] | None:
-    """Reader of one profile that fits the file's first bytes; None for a table of many profiles (.npy)."""
-    with open(regular_file(file, ACCEPTED), "rb") as opened:
-        head = opened.read(8)
-    if head.startswith(b"\x93NUMPY"):
-        return None
-    if head.startswith((b"CDF", b"\x89HDF")):
-        return read_netcdf_profile
-    if file.suffix.lower() in TEXT_SUFFIXES:
-        return read_text_profile
-    if head.startswith((b"\x1f\x8b", b"\xfd7zXZ", b"PK", b"BZh")):
-        raise InputError(f"{file}: is a compressed or packed file; unpack it first.")
-    raise InputError(f"{file}: begins with {head!r}, which is no known form; accepted are {ACCEPTED}.")
 
 
 def _report(rejected: list[dict], n_files: int, usable: bool) -> None:

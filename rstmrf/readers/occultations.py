@@ -14,15 +14,13 @@ from scipy.io import netcdf_file
 from rstmrf.errors import InputError, quoted
 from rstmrf.files import read_bytes, read_start, refusing_damage, text_lines
 from rstmrf.readers.netcdf import check_sizes, numbers, open_netcdf
+from rstmrf.readers.profile_epoch import attribute_number, epoch_of, time_from_name
 from rstmrf.units import wrap_longitude
 
 #: numbers that stand for "missing" in files that forget to declare a _FillValue
 FILL_VALUES = (-999.0, -9999.0, -99999.0)
-GPS_EPOCH = np.datetime64("1980-01-06T00:00:00", "ns")
 #: a profile has some hundred to some ten thousand points
 MOST_VALUES, LARGEST_TEXT_MB, LARGEST_NETCDF3_MB = 1 << 21, 8, 64
-LAST_GPS_SECONDS = 4e9
-NAME_TIME = re.compile(r"(?<!\d)(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})(?!\d)")
 
 NE_NAMES = ("elec_dens", "elecdens", "electron_density", "edens", "ne")
 ALT_NAMES = ("msl_alt", "alt", "altitude", "height")
@@ -82,7 +80,7 @@ def read_text_profile(path: Path, ne_unit: str | None = None) -> Profile:
     Columns are parted by blanks or commas; a header and lines that begin with # % ! are passed over.
     Raises InputError if the name holds no time, a line is not four numbers, or a coordinate is out of range.
     """
-    time = _time_from_name(path)
+    time = time_from_name(path)
     if time is None:
         raise InputError(f"{path}: the name holds no time; a text profile is named YYYYMMDD_HHMM.txt.")
     table = np.array(_text_rows(path), dtype=np.float64)
@@ -118,7 +116,7 @@ def read_netcdf_profile(path: Path, ne_unit: str | None = None, content: bytes |
         lat, lon = (np.full(ne_m3.shape, _position(variables, attrs, names, path)) for names in (LAT_NAMES, LON_NAMES))
     optional = {ours: _values(variables[name], path) for ours, name in OPTIONAL_NAMES.items() if name in variables}
     kind = "CDAAC ionPrf" if "edmaxtime" in attrs or path.name.lower().startswith("ionprf") else "FY-3 GNOS"
-    return _profile(path, kind, _epoch(path, attrs), lat, lon, alt_km, ne_m3, not along_ray, **optional)
+    return _profile(path, kind, epoch_of(path, attrs), lat, lon, alt_km, ne_m3, not along_ray, **optional)
 
 
 def _profile(path, kind, time, lat, lon, alt_km, ne_m3, single_position=False, **optional) -> Profile:
@@ -225,62 +223,12 @@ def _km_factor(alt: xr.Variable, path: Path) -> float:
     return KM_UNITS[unit.lower()]
 
 
-def _number(attrs: Mapping, *names: str) -> float | None:
-    """A global attribute as a number, be it written as a number, an array of one, bytes or text."""
-    for name in names:
-        value = attrs.get(name)
-        try:
-            value = value.decode() if isinstance(value, bytes) else value
-            return float(np.asarray(value).ravel()[0])
-        except (TypeError, ValueError, IndexError):
-            continue
-    return None
-
-
 def _position(variables, attrs: Mapping, names, path: Path) -> float:
     """One coordinate [deg] for the whole profile: the attribute, or a variable that holds a single number."""
     single = {name: variables[name].values for name in names if name in variables and variables[name].size == 1}
-    value = _number({**attrs, **single}, *names)
+    value = attribute_number({**attrs, **single}, *names)
     if value is None:
         raise InputError(
             f"{path}: no {names[-1]}; a variable as long as the density, or an attribute Lat/Lon is needed."
         )
     return value
-
-
-def _epoch(path: Path, attrs: Mapping) -> np.datetime64:
-    """Epoch [datetime64[ns]] of a netCDF profile from its attributes, `edmaxtime` or its name."""
-    year, doy, month, day = (_number(attrs, *names) for names in (("year",), ("doy",), ("month",), ("day",)))
-    hour, minute, second = (_number(attrs, *names) for names in (("hour",), ("minute", "min"), ("second", "sec")))
-    if None not in (year, hour, minute) and (doy is not None or None not in (month, day)):
-        found = f"year {year:g}, month {month}, day {day}, doy {doy}, {hour:g} h {minute:g} min"
-        return _calendar(path, found, year, month, day, hour, minute, second or 0.0, doy)
-    if (gps_seconds := _number(attrs, "edmaxtime")) is not None and 0 < gps_seconds < LAST_GPS_SECONDS:
-        return GPS_EPOCH + np.timedelta64(round(gps_seconds * 1e3), "ms")
-    if (time := _time_from_name(path)) is not None:
-        return time
-    raise InputError(
-        f"{path}: no epoch; accepted are Year, Month and Day or Doy, Hour, Minute, or a name YYYYMMDD_HHMM."
-    )
-
-
-def _time_from_name(path: Path) -> np.datetime64 | None:
-    match = NAME_TIME.search(path.name)
-    return _calendar(path, f"{match[0]} in the name", *map(float, match.groups())) if match else None
-
-
-def _calendar(path, found: str, year, month, day, hour, minute, second=0.0, doy=None) -> np.datetime64:
-    ranges = ((year, 1957, 2100), (hour, 0, 24), (minute, 0, 60), (second, 0, 60.999))
-    try:
-        if not all(low <= value <= high for value, low, high in ranges):
-            raise ValueError
-        if month is not None and day is not None:
-            date = np.datetime64(f"{int(year):04d}-{int(month):02d}-{int(day):02d}")
-        elif doy is not None and 1 <= doy <= 366:
-            date = np.datetime64(f"{int(year):04d}-01-01") + np.timedelta64(int(doy) - 1, "D")
-        else:
-            raise ValueError
-    except (ValueError, OverflowError) as error:
-        raise InputError(f"{path}: the epoch ({quoted(found)}) is no date and time of the calendar.") from error
-    milliseconds = round(((hour * 60 + minute) * 60 + second) * 1e3)
-    return date.astype("datetime64[ns]") + np.timedelta64(milliseconds, "ms")
