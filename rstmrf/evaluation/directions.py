@@ -28,6 +28,9 @@ def direction_scores(model, data: RunData, hours: Int[np.ndarray, " n"], seed=0)
 
     Rows are cells (all, bands of latitude, quarters of local time), columns the model's head, persistence of the map
     `lead_hours` before, the same map turned with the Sun, and the head against maps of other hours, for control.
+
+    Raises:
+        InputError: a run without TEC maps.
     """
     processor = data.processor
     if processor.tec is None:

@@ -171,7 +171,8 @@ def _joint_terms(batch, direction_field, gradient, weight, config, scale):
     """Sums of the direction loss and of the head's own, a few windows at a time (`window_group_size`)."""
     at, windows = batch.physics, len(batch.unique_tec_map_seq)
     supervised = config.direction_mode == "metric"
-    observed, of_cell = tec_gradient(batch.target_tec_map, config.direction_mode), head_weight(batch)
+    observed = tec_gradient(batch.target_tec_map, config.direction_mode) if supervised else None
+    of_cell = head_weight(batch) if supervised else None
 
     def terms(group: slice, gradient):
         field = direction_field(batch.unique_tec_map_seq[group]).to(gradient.dtype)
@@ -180,7 +181,7 @@ def _joint_terms(batch, direction_field, gradient, weight, config, scale):
         inside = (window >= 0) & (window < len(field))
         sampled = sample_maps(field, window.clamp(0, len(field) - 1), at.coords[:, 0], at.coords[:, 1])
         direction = (weight * inside * misfit(gradient, sampled, at.coords, config)).sum()
-        if not supervised:
+        if observed is None or of_cell is None:
             return direction, direction.new_zeros(())
         return direction, (of_cell[group] * below_hinge(cosine(field, observed[group]), config)).sum()
 
