@@ -20,7 +20,7 @@ import torch
 from benchmarks import machine
 from benchmarks.literal import LiteralRSTMRF, literal_loss
 from rstmrf.config import DOCUMENT_MODE, RunConfig
-from rstmrf.costs import planning
+from rstmrf.costs.steps import make_head_step
 from rstmrf.data.batch import Batch
 from rstmrf.globe import tec_gradient
 from rstmrf.model.whole import RSTMRF
@@ -120,7 +120,7 @@ def measure_memory(variant: str, points: int, windows: int) -> dict[str, float]:
     step, forward = make_step(variant, points, windows)
     start = machine.resident_mb()
     if variant == "rstmrf":
-        planning.make_head_step(RunConfig()).run()
+        make_head_step(RunConfig()).run()
     for _ in range(2):
         step()
     peak = machine.peak_resident_mb() - start
@@ -131,7 +131,7 @@ def measure_case(points: int, windows: int, repeats: int) -> list[dict]:
     """One row a variant at a batch size and number of windows."""
     steps = {name: make_step(name, points, windows)[0] for name in VARIANTS}
     product, product_flop = machine.matrix_product()
-    head = planning.make_head_step(RunConfig()).run
+    head = make_head_step(RunConfig()).run
     seconds = machine.interleaved_seconds({**steps, "head": head, "matrix product": product}, repeats)
     rate = product_flop / seconds.pop("matrix product")
     rows = [{"batch": points, "windows": windows, "variant": "head", "seconds": round(seconds["head"], 4)}]

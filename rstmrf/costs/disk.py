@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save
 
 from rstmrf.config import RunConfig
-from rstmrf.costs.planning import learns_directions
+from rstmrf.costs.steps import learns_directions
 from rstmrf.model.whole import RSTMRF
 from rstmrf.training.checkpoints import packed, squeezed
 

@@ -8,42 +8,20 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import NamedTuple
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 from rstmrf import memory
 from rstmrf.config import RunConfig
-from rstmrf.data.batch import Batch, Points
+from rstmrf.costs.steps import learns_directions, make_head_step, make_step
 from rstmrf.errors import InputError
-from rstmrf.model.direction import DirectionField
-from rstmrf.model.whole import RSTMRF
 from rstmrf.runtime import keep_freed_memory
-from rstmrf.training.head import WINDOWS_A_STEP, MapWindows
-from rstmrf.training.losses import head_term, loss_terms, total_loss
 
-HOURS = 720.0
 #: what `fit` allows the process beyond its tensors; `python -m benchmarks.memory` measures 1.06 to 1.54
 KEPT_HEAP = 1.7
 LARGEST_BATCH = 2**16
-
-
-class Step(NamedTuple):
-    """One training step: `forward` gives the loss."""
-
-    model: RSTMRF
-    optimizer: torch.optim.Optimizer
-    batch: Batch
-    forward: Callable[[], Tensor]
-
-    def run(self) -> None:
-        """Forward, backward and the optimizer's step."""
-        self.optimizer.zero_grad(set_to_none=True)
-        self.forward().backward()
-        self.optimizer.step()
 
 
 class Measured(NamedTuple):
@@ -59,78 +37,6 @@ class Fit(NamedTuple):
 
     config: RunConfig
     table: pd.DataFrame
-
-
-def random_batch(config: RunConfig, windows: int) -> Batch:
-    """Random points, windows and maps of a configuration's sizes, as a `BatchDataset` makes them.
-
-    `config.batch_size` observations; physics points of their own, maps of directions and of TEC as the settings say.
-    """
-    rows, columns = (n // config.tec_downsample_factor + 1 for n in (180, 360))
-
-    def places(points: int) -> Points:
-        lat = torch.rad2deg(torch.asin(1.98 * torch.rand(points) - 0.99))
-        place = [lat, 360 * torch.rand(points) - 180, 120 + 380 * torch.rand(points), HOURS * torch.rand(points)]
-        background = torch.cat([10 + 2 * torch.rand(points, 1), 1e-3 * torch.rand(points, 4)], dim=1)
-        return Points(torch.stack(place, dim=1), background, torch.randint(0, windows, (points,)))
-
-    def directions() -> Tensor:
-        return torch.rand(windows, 2, rows, columns) - 0.5
-
-    at, apart = places(config.batch_size), config.longitude_jitter_deg or config.collocation_points
-    few = config.physics_points if config.physics_points and config.physics_points < config.batch_size else None
-    tabulated, maps = config.uses_directions and config.directions_first, None
-    if config.tec_input or not tabulated:
-        maps = 40 * torch.rand(windows, config.seq_len, 1, rows, columns)
-    return Batch(
-        coords=at.coords,
-        target_ne=10 + 2 * torch.rand(config.batch_size),
-        background=at.background,
-        tec_indices=at.tec_indices,
-        unique_sw_seq=5 * torch.rand(windows, config.driver_hours or config.seq_len, 2),
-        unique_tec_map_seq=maps,
-        target_tec_map=40 * torch.rand(windows, 1, rows, columns),
-        collocation=places(config.collocation_points or few or config.batch_size) if apart or few else None,
-        next_tec_map=40 * torch.rand(windows, 1, rows, columns) if config.tec_input else None,
-        direction_maps=directions() if tabulated else None,
-        next_direction_maps=directions() if tabulated and not config.lead_hours else None,
-    )
-
-
-def make_step(config: RunConfig, windows: int, device: str = "cpu") -> Step:
-    """A training step of a configuration on random data with N unique windows."""
-    with torch.device(device):
-        model = RSTMRF(config, HOURS)
-    if config.directions_first or not config.uses_directions:
-        model.direction_field.requires_grad_(False)
-    learned = [p for p in model.parameters() if p.requires_grad]
-    batch = random_batch(config, windows).to(device)
-
-    def forward():
-        with torch.autocast(device, torch.bfloat16, enabled=config.use_amp):
-            return total_loss(loss_terms(batch, model, config), config)
-
-    return Step(model, torch.optim.AdamW(learned, fused=not config.use_amp), batch, forward)
-
-
-def make_head_step(config: RunConfig, device: str = "cpu") -> Step:
-    """A step of the ConvLSTM's own training, which comes before the density's (`direction_training` "first")."""
-    rows, columns = (n // config.tec_downsample_factor + 1 for n in (180, 360))
-    with torch.device(device):
-        field = DirectionField(config)
-        maps = 40 * torch.rand(WINDOWS_A_STEP, config.seq_len, 1, rows, columns)
-    batch = MapWindows(maps, maps[:, -1].clone())
-
-    def forward():
-        with torch.autocast(device, torch.bfloat16, enabled=config.use_amp):
-            return head_term(field(batch.unique_tec_map_seq).float(), batch, config).mean
-
-    return Step(field, torch.optim.AdamW(field.parameters()), batch, forward)
-
-
-def learns_directions(config: RunConfig) -> bool:
-    """Whether a run with maps trains the ConvLSTM alone before the density."""
-    return config.uses_directions and config.directions_first and config.direction_source == "network"
 
 
 def step_ledger(config: RunConfig, windows: int | None = None) -> pd.DataFrame:
