@@ -32,9 +32,7 @@ def direction_scores(model, data: RunData, hours: Int[np.ndarray, " n"], seed=0)
     Raises:
         InputError: a run without TEC maps.
     """
-    processor = data.processor
-    if processor.tec is None:
-        raise InputError("directions are scored against TEC maps, and this run has none; give maps")
+    processor = _with_maps(data)
     row = torch.as_tensor(np.asarray(hours), dtype=torch.long) - processor.first_hour
     target, last = processor.tec[row], processor.tec[row - processor.lead_hours]
     head = torch.cat([model.direction_field(processor.map_windows(some)) for some in row.split(_WINDOWS)])
@@ -70,13 +68,16 @@ def density_cosines(
 
     Columns are IRI and each of `models` by name; points lie evenly over the globe in the `hours`, those with the weaker
     half of the TEC gradients and those beyond 85° of latitude are left out.
+
+    Raises:
+        InputError: a run without TEC maps.
     """
-    rows = {}
+    processor, rows = _with_maps(data), {}
     for alt_km in altitudes_km:
         points = CollocationPool(hours, data.iri, altitude="fixed", peak_km=alt_km, seed=seed).points
         found, weights = {name: [] for name in ("IRI", *models)}, []
         for chosen in torch.arange(len(points)).split(1 << 14):
-            batch = data.processor(points.select(chosen))
+            batch = processor(points.select(chosen))
             lat, lon = batch.coords[:, 0], batch.coords[:, 1]
             direction = sample_maps(tec_gradient(batch.target_tec_map), batch.tec_indices, lat, lon)
             weights.append(torch.hypot(*direction.unbind(1)) * (lat.abs() <= POLAR_LIMIT_DEG))
@@ -104,10 +105,10 @@ def direction_maps(models: dict, data: RunData, hours: Int[np.ndarray, " n"], al
         (source, time, lat, lon): `log10_ne_m3`, `ne_east`, `ne_north` [1/km], `cosine` and `angle_deg` to TEC's.
 
     Raises:
-        InputError: an hour without a whole window of maps and indices; the first one is named.
+        InputError: an hour without a whole window of maps and indices; the first one is named. A run without TEC maps.
     """
     hours = np.atleast_1d(np.asarray(hours))
-    usable = data.processor.usable(torch.from_numpy(hours).float())
+    usable = _with_maps(data).usable(torch.from_numpy(hours).float())
     if not usable.all():
         raise InputError(f"hour {hours[int((~usable).nonzero()[0])]} has no whole window of maps and indices")
     maps = [_at_hour(models, data, int(hour), alt_km) for hour in hours]
@@ -115,6 +116,13 @@ def direction_maps(models: dict, data: RunData, hours: Int[np.ndarray, " n"], al
     for name, unit in {"vtec_tecu": "TECU", "angle_deg": "degree", "local_time_h": "h", "log10_ne_m3": "dex"}.items():
         ds[name].attrs["units"] = unit
     return ds.transpose("source", "time", "lat", "lon").assign_attrs(alt_km=alt_km)
+
+
+def _with_maps(data: RunData):
+    """The run's windows, if they hold maps."""
+    if data.processor.tec is None:
+        raise InputError("directions are scored against TEC maps, and this run has none; give maps")
+    return data.processor
 
 
 def _at_hour(models, data, hour, alt_km):

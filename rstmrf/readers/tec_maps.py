@@ -8,7 +8,7 @@ from rstmrf.readers.plausible import END_TIME, FIRST_TIME
 from rstmrf.units import wrap_longitude
 
 VARIABLES = {
-    "vtec_tecu": {"units": "TECU", "standard_name": "vertical_total_electron_content", "long_name": "vertical TEC"},
+    "vtec_tecu": {"units": "TECU", "long_name": "vertical TEC"},  # CF has no standard name of it
     "rms_tecu": {"units": "TECU", "long_name": "RMS error of vertical TEC"},
 }
 LAT_ATTRS = {"units": "degrees_north", "standard_name": "latitude", "long_name": "geographic latitude"}

@@ -24,10 +24,18 @@ def test_the_map_itself_agrees_and_other_hours_do_not(observed_source, tiny_data
     assert len(table) == 1 + 3 + 4
 
 
-def test_a_run_without_maps_has_nothing_to_score_against(observed_source, tiny_data, monkeypatch):
+@pytest.mark.parametrize(
+    "score",
+    [
+        lambda source, data: direction_scores(source, data, HOURS),
+        lambda source, data: density_cosines({}, data, HOURS),
+        lambda source, data: direction_maps({}, data, HOURS),
+    ],
+)
+def test_a_run_without_maps_has_nothing_to_score_against(observed_source, tiny_data, monkeypatch, score):
     monkeypatch.setattr(tiny_data.processor, "tec", None)
     with pytest.raises(InputError, match="this run has none; give maps"):
-        direction_scores(observed_source, tiny_data, HOURS)
+        score(observed_source, tiny_data)
 
 
 def test_an_older_map_agrees_less(observed_source, thin_observations, sample_tec, sample_indices, tiny_config):
