@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Float
+from scipy.interpolate import RegularGridInterpolator
 
 from rstmrf.background import IriBackground, vtec
 from rstmrf.data.batch import PointSet
@@ -102,22 +102,10 @@ def _map_values(tec, lat, lon, hours, start):
     last = (tec["time"].values[-1] - start) / np.timedelta64(1, "h")
     if hours.min() < first or hours.max() > last + 1.0:
         raise InputError(f"TEC maps hold hours {first:g} to {last:g}, points {hours.min():g} to {hours.max():g} h")
-    maps = torch.from_numpy(np.ascontiguousarray(tec["vtec_tecu"].values, dtype=np.float32))
-    n_time, n_lat, n_lon = maps.shape
-    row, down = _cell((lat + 90.0) / (180.0 / (n_lat - 1)), n_lat)
-    column, right = _cell((lon + 180.0) / (360.0 / (n_lon - 1)), n_lon)
-    hour, after = _cell(np.minimum(hours, last) - first, n_time)
-    value = 0.0
-    for t, at_t in ((hour, 1 - after), (hour + 1, after)):
-        for i, at_i in ((row, 1 - down), (row + 1, down)):
-            for j, at_j in ((column, 1 - right), (column + 1, right)):
-                value = value + at_t * at_i * at_j * maps[t, i, j].numpy()
-    return value
-
-
-def _cell(position, size):
-    left = np.clip(np.floor(position).astype(int), 0, size - 2)
-    return left, position - left
+    place = (np.linspace(-most, most, tec.sizes[name]) for name, most in (("lat", 90), ("lon", 180)))
+    values = tec["vtec_tecu"].transpose("time", "lat", "lon").values
+    maps = RegularGridInterpolator((np.arange(tec.sizes["time"]) + first, *place), values)
+    return maps(np.stack([np.minimum(hours, last), lat, lon], axis=-1))
 
 
 def _cells(points: PointSet) -> pd.DataFrame:

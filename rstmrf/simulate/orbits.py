@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from pyproj import Transformer
 
 from rstmrf.background.abel import bearing_deg
 from rstmrf.errors import InputError
@@ -20,7 +21,6 @@ LEVELS_KM = np.arange(120.0, 501.0, 5.0)
 STEP_S = 5.0
 MAX_AZIMUTH_DEG = 45.0
 GM_KM3_S2 = 398600.4418
-EQUATOR_KM, FLATTENING = 6378.137, 1 / 298.257223563
 UNIX_EPOCH_JD = 2440587.5
 
 
@@ -138,15 +138,9 @@ def tangent_points(receiver, velocity, transmitter, max_azimuth_deg=MAX_AZIMUTH_
 
 def geodetic(position_km) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Geodetic latitude, longitude [deg] and height [km] above WGS84 of Earth-fixed positions `[T, 3]`."""
-    x, y, z = np.asarray(position_km).T
-    radius, squared = np.hypot(x, y), FLATTENING * (2 - FLATTENING)
-    lat = np.arctan2(z, radius * (1 - squared))
-    for _ in range(5):  # converges by a factor of 150 a step
-        normal = EQUATOR_KM / np.sqrt(1 - squared * np.sin(lat) ** 2)
-        lat = np.arctan2(z + squared * normal * np.sin(lat), radius)
-    normal = EQUATOR_KM / np.sqrt(1 - squared * np.sin(lat) ** 2)
-    height = radius * np.cos(lat) + z * np.sin(lat) - normal * (1 - squared * np.sin(lat) ** 2)
-    return np.rad2deg(lat), wrap_longitude(np.rad2deg(np.arctan2(y, x))), height
+    x, y, z = 1e3 * np.asarray(position_km).T
+    lon, lat, height_m = Transformer.from_crs("EPSG:4978", "EPSG:4979", always_xy=True).transform(x, y, z)
+    return lat, wrap_longitude(lon), height_m / 1e3
 
 
 def sidereal_angle(time_s):
