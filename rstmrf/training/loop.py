@@ -22,7 +22,7 @@ from rstmrf.training.checkpoints import read_checkpoint
 from rstmrf.training.head import learn_directions
 from rstmrf.training.inversion import InversionTargets
 from rstmrf.training.losses import loss_terms, means, shared_terms, total_loss
-from rstmrf.training.run_folder import CHECKPOINTS, HEAD, go_on, identity, start_anew
+from rstmrf.training.run_folder import CHECKPOINTS, HEAD, go_on, held, identity, start_anew
 from rstmrf.training.schedule import warm_up_and_cosine
 from rstmrf.training.trainer import keep_best, keep_last, make_trainer, quiet
 
@@ -109,10 +109,18 @@ def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = Fals
 
     Raises:
         InputError: `resume` without a run, or with one of other settings or other data; a loss, gradient or weight that
-            is not finite.
+            is not finite; another run in this folder.
     """
-    config, run_dir = data.config, Path(run_dir)
+    run_dir = Path(run_dir)
     keep_freed_memory()
+    if not resume:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    with held(run_dir):
+        return _train(data, run_dir, resume, {"enable_progress_bar": progress, **trainer_options})
+
+
+def _train(data: RunData, run_dir: Path, resume: bool, options: dict) -> RSTMRF:
+    config = data.config
     run, last = identity(data), None
     if resume:
         last = go_on(run_dir, config, run)
@@ -120,7 +128,6 @@ def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = Fals
         start_anew(run_dir, config)
     L.seed_everything(config.seed, verbose=False)
     model = RSTMRF(config, data.duration_hours)
-    options = {"enable_progress_bar": progress, **trainer_options}
     if _to_be_learned(data):
         if last is None:
             learn_directions(model.direction_field, data, run_dir / HEAD, resume=resume, **options)
@@ -130,7 +137,7 @@ def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = Fals
     module = TrainingModule(model, run)
     best = keep_best(run_dir / CHECKPOINTS, "dev_rmse_dex")
     with quiet():
-        callbacks = _callbacks(data, run_dir / CHECKPOINTS, best, progress)
+        callbacks = _callbacks(data, run_dir / CHECKPOINTS, best, options["enable_progress_bar"])
         trainer = make_trainer(config, run_dir, config.epochs, callbacks, options)
         trainer.fit(module, data, ckpt_path=last, weights_only=True)
     model.load_state_dict(_weights(best.best_model_path))

@@ -1,8 +1,13 @@
 """The folder of a run: what is in it when training starts, and whether a stopped run may go on from there."""
 
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from lightning.pytorch.utilities import rank_zero_only
 
 from rstmrf.config import RunConfig
@@ -11,7 +16,33 @@ from rstmrf.training import log
 from rstmrf.training.checkpoints import LAST, read_checkpoint
 
 CHECKPOINTS, HEAD, CONFIG = "checkpoints", "head", "config.json"
+LOCK, HOLDER = ".lock", ".holder"
 MAY_CHANGE = ("epochs", "patience")
+
+
+@contextmanager
+def held(run_dir: Path) -> Iterator[None]:
+    """Keep a run's folder from other runs; the system lets go of it when the process ends, in whatever way.
+
+    Raises:
+        InputError: another run has it; the sentence says which process, and since when.
+    """
+    if rank_zero_only.rank or not run_dir.is_dir():  # of several processes the first holds it for all
+        yield
+        return
+    lock, holder = FileLock(run_dir / LOCK, timeout=0), run_dir / HOLDER
+    try:
+        lock.acquire()
+    except Timeout:
+        who = holder.read_text().strip() if holder.exists() else "another process"
+        raise InputError(f"run_dir={run_dir} is in use by {who}; let that run end, or give another run_dir") from None
+    try:
+        holder.write_text(f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
+        yield
+    finally:
+        for name in (HOLDER, LOCK):
+            (run_dir / name).unlink(missing_ok=True)
+        lock.release()
 
 
 def identity(data) -> dict[str, str]:
