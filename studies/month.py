@@ -9,8 +9,6 @@ were chosen on the development part alone (`--explore`; what was tried stands in
 
 import argparse
 import json
-import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +20,12 @@ from rstmrf.evaluation.directions import density_cosines
 from rstmrf.evaluation.evaluate import PARTS, validate
 from rstmrf.metrics import calibration_verdict
 from rstmrf.metrics.moments import profile_weights
-from rstmrf.model.weights import load_model, save_model
+from rstmrf.model.weights import load_model
 from rstmrf.predict import Predictor
 from rstmrf.readers.inputs import load_inputs
 from rstmrf.runtime import keep_freed_memory
-from rstmrf.training.log import history
-from rstmrf.training.loop import train
 from rstmrf.uncertainty import Ensemble, recalibrate, stated_sigma
+from studies.training import trained
 
 RESULTS = Path(__file__).parent / "results" / "month.json"
 EXPLORED = RESULTS.with_name("month_explored.json")
@@ -67,18 +64,6 @@ def load(folder: Path, changes: dict) -> RunData:
         *load_inputs(config, str(folder / "observations.zarr"), str(folder / "tec.nc"), str(folder / "indices.csv")),
         config,
     )
-
-
-def trained(data: RunData, row: dict, keep: Path | None):
-    """Train one model; notes seconds and the development curve in `row`, and keeps the weights in a folder."""
-    with tempfile.TemporaryDirectory() as scratch:
-        started = time.perf_counter()
-        model = train(data, Path(scratch) / "run")
-        row["seconds"] = round(time.perf_counter() - started)
-        row["development"] = history(Path(scratch) / "run")["dev_rmse_dex"].round(4).tolist()
-    if keep is not None:
-        save_model(model, data.config, keep, split=data.split.digest)
-    return model
 
 
 def score(row: dict, model, data: RunData, truth, tec, sigma) -> dict:

@@ -10,7 +10,6 @@ Rows are added to `results/real_profiles.json` as they are done; what is there i
 import argparse
 import json
 import tempfile
-import time
 from pathlib import Path
 
 import torch
@@ -21,13 +20,12 @@ from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import DEVELOPMENT, TEST_PROFILES, TEST_TIMES, TRAIN
 from rstmrf.evaluation.baselines import MeanResidualTable
 from rstmrf.evaluation.run_tables import leak_table, split_table
-from rstmrf.model.weights import load_model, save_model
+from rstmrf.model.weights import load_model
 from rstmrf.readers.observations import QC_LABELS
 from rstmrf.runtime import keep_freed_memory
-from rstmrf.training.log import history
-from rstmrf.training.loop import train
 from studies.real_inputs import ALT_RANGE_KM, EVERY_LEVEL, observations, run_data, split, surroundings
 from studies.real_scores import part_scores, station_scores
+from studies.training import trained
 
 RESULTS = Path(__file__).parent / "results" / "real_profiles.json"
 EXPLORED = RESULTS.with_name("real_profiles_explored.json")
@@ -75,18 +73,6 @@ def tables(data: RunData) -> dict[str, MeanResidualTable]:
         "IRI + altitude means": MeanResidualTable.fit(targets, by=("alt",)),
         "IRI + means by local time, latitude, altitude": MeanResidualTable.fit(targets),
     }
-
-
-def trained(data: RunData, row: dict, keep: Path | None = None):
-    """Train one model; notes its seconds and its development curve, and keeps its weights in a folder."""
-    with tempfile.TemporaryDirectory() as scratch:
-        started = time.perf_counter()
-        model = train(data, Path(scratch) / "run")
-        row["seconds"] = round(time.perf_counter() - started)
-        row["development"] = history(Path(scratch) / "run")["dev_rmse_dex"].round(4).tolist()
-    if keep is not None:
-        save_model(model, data.config, keep, split=data.split.digest)
-    return model
 
 
 def explore(folder: Path, changes: dict):
