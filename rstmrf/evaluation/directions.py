@@ -32,9 +32,9 @@ def direction_scores(model, data: RunData, hours: Int[np.ndarray, " n"], seed=0)
     Raises:
         InputError: a run without TEC maps.
     """
-    processor = _with_maps(data)
+    processor, tec = _with_maps(data)
     row = torch.as_tensor(np.asarray(hours), dtype=torch.long) - processor.first_hour
-    target, last = processor.tec[row], processor.tec[row - processor.lead_hours]
+    target, last = tec[row], tec[row - processor.lead_hours]
     head = torch.cat([model.direction_field(processor.map_windows(some)) for some in row.split(_WINDOWS)])
     observed = tec_gradient(target)
     others = torch.randperm(len(row), generator=torch.Generator().manual_seed(seed))
@@ -72,7 +72,7 @@ def density_cosines(
     Raises:
         InputError: a run without TEC maps.
     """
-    processor, rows = _with_maps(data), {}
+    (processor, _), rows = _with_maps(data), {}
     for alt_km in altitudes_km:
         points = CollocationPool(hours, data.iri, altitude="fixed", peak_km=alt_km, seed=seed).points
         found, weights = {name: [] for name in ("IRI", *models)}, []
@@ -108,7 +108,7 @@ def direction_maps(models: dict, data: RunData, hours: Int[np.ndarray, " n"], al
         InputError: an hour without a whole window of maps and indices; the first one is named. A run without TEC maps.
     """
     hours = np.atleast_1d(np.asarray(hours))
-    usable = _with_maps(data).usable(torch.from_numpy(hours).float())
+    usable = _with_maps(data)[0].usable(torch.from_numpy(hours).float())
     if not usable.all():
         raise InputError(f"hour {hours[int((~usable).nonzero()[0])]} has no whole window of maps and indices")
     maps = [_at_hour(models, data, int(hour), alt_km) for hour in hours]
@@ -119,10 +119,10 @@ def direction_maps(models: dict, data: RunData, hours: Int[np.ndarray, " n"], al
 
 
 def _with_maps(data: RunData):
-    """The run's windows, if they hold maps."""
+    """The run's windows and its maps; InputError where it has none."""
     if data.processor.tec is None:
         raise InputError("directions are scored against TEC maps, and this run has none; give maps")
-    return data.processor
+    return data.processor, data.processor.tec
 
 
 def _at_hour(models, data, hour, alt_km):
