@@ -11,7 +11,6 @@ from rstmrf.costs.steps import learns_directions
 from rstmrf.model.whole import RSTMRF
 from rstmrf.training.checkpoints import packed, squeezed
 
-KB = 1e3
 #: bytes of an epoch's row in metrics.csv and of a row of memory every ten batches; of `config.json` and its like
 _EPOCH_ROW, _MEMORY_ROW, _HEAD_ROW, _SMALL_FILES = 220, 20, 60, 6_000
 SW_MEMBERS, FLOAT32 = 2, 4

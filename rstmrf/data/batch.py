@@ -13,7 +13,6 @@ from rstmrf.globe import metric
 from rstmrf.runtime import give_back_freed_memory
 from rstmrf.units import hours_since, wrap_longitude
 
-COORDS = ("lat_deg", "lon_deg", "alt_km", "time_hours")
 BACKGROUND = ("log10_ne_m3", "d_east_per_km", "d_north_per_km", "d_alt_per_km", "d2_alt_per_km2")
 _BLOCK = 1 << 18  # points held in more than their final form
 

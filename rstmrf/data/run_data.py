@@ -174,13 +174,7 @@ class RunData(L.LightningDataModule):
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
-        return self._in_order(self.fitted(), self.split.rows(DEVELOPMENT))
-
-    def evaluation_loader(self, points: PointSet) -> DataLoader:
-        """Batches of points, a day at a time, in order; its sampler tells which points each holds."""
-        return self._in_order(points, np.arange(len(points)))
-
-    def _in_order(self, points: PointSet, rows) -> DataLoader:
+        points, rows = self.fitted(), self.split.rows(DEVELOPMENT)
         sampler = TimeBinSampler(points.coords[rows, 3], EVALUATION_BATCH, bin_hours=24, shuffle=False)
         return DataLoader(BatchDataset(points, self.processor, rows=rows), sampler=sampler, batch_size=None)
 

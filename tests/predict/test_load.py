@@ -60,7 +60,7 @@ def test_it_knows_what_it_is(predictor, stating_run):
 
 
 def test_only_names_of_files_are_kept():
-    ds = xr.Dataset(attrs={"file": "/home/someone/secret/SW-All.txt", "credit": "CelesTrak"})
+    ds = xr.Dataset(attrs={"file": "/elsewhere/SW-All.txt", "credit": "CelesTrak"})
     assert sources_of(indices=ds, tec=None) == {"indices": "SW-All.txt; CelesTrak"}
 
 
