@@ -11,7 +11,7 @@ import xarray as xr
 
 from rstmrf.config import RunConfig
 from rstmrf.data.splits import split_points
-from rstmrf.data.windows import SlidingWindowBatchProcessor
+from rstmrf.data.windows import processor_of
 from rstmrf.errors import InputError
 from rstmrf.readers.indices import find_installed_table, read_celestrak, read_csv, read_gfz, read_indices
 from rstmrf.readers.kinds import Kind, kind_of, listed, one_path
@@ -207,16 +207,7 @@ def _fit(observations, tec, table, config, notes) -> list[str]:
     first_hour = min(first, max(tec["time"].values[0], first - np.timedelta64(config.seq_len, "h")))
     try:
         indices = read_indices(table, first_hour, last + np.timedelta64(23, "h"))
-        processor = SlidingWindowBatchProcessor(
-            tec,
-            indices,
-            start=first,
-            seq_len=config.seq_len,
-            tec_downsample_factor=config.tec_downsample_factor,
-            lead_hours=config.lead_hours,
-            driver_hours=config.driver_hours,
-            missing_hours=config.missing_hours,
-        )
+        processor = processor_of(config, first, tec, indices)
     except InputError as error:
         return [str(error)]
     hours = torch.from_numpy(hours_since(time, first)).float()

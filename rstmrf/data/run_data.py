@@ -24,7 +24,7 @@ from rstmrf.data.direction_table import DirectionTable
 from rstmrf.data.night import believed
 from rstmrf.data.saved_run import sources_of
 from rstmrf.data.splits import DEVELOPMENT, TRAIN, Split, TimeBinSampler, split_points
-from rstmrf.data.windows import SlidingWindowBatchProcessor
+from rstmrf.data.windows import processor_of
 from rstmrf.errors import InputError
 from rstmrf.globe import tec_gradient
 from rstmrf.units import hours_since
@@ -89,14 +89,9 @@ class RunData(L.LightningDataModule):
         self.iri = IriBackground(days[0], drivers["ig12"], drivers["f107_81d_sfu"])
         self.points = prepare_points(observations, self.iri, self.used)
         self.indices, self.duration_hours = indices, 24.0 * len(days)
-        self.processor = SlidingWindowBatchProcessor(
-            tec,
-            indices,
-            **of_windows,
-            tec_downsample_factor=config.tec_downsample_factor,
-            tec_input=config.tec_input,
-            shuffle_seed=config.seed if config.shuffle_tec else None,
-            known_until=self.last_hour,
+        shuffle_seed = config.seed if config.shuffle_tec else None
+        self.processor = processor_of(
+            config, days[0], tec, indices, shuffle_seed=shuffle_seed, known_until=self.last_hour
         )
         self.sources = sources_of(observations=observations, tec=tec, indices=indices)
         self.directions: DirectionTable | None = None

@@ -7,7 +7,6 @@ import numpy as np
 import xarray as xr
 
 from rstmrf.background import IriBackground
-from rstmrf.config import RunConfig
 from rstmrf.data.coverage import HOUR
 from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
@@ -92,21 +91,6 @@ def read_run_inputs(run_dir) -> RunInputs | None:
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{path}: the run's maps and indices cannot be read ({str(error).splitlines()[0]})") from None
     return RunInputs(tec, indices, iri)
-
-
-def processor_of(config: RunConfig, start, tec, indices) -> SlidingWindowBatchProcessor:
-    """Windows of given hours by a run's settings; hours that are missing have none."""
-    return SlidingWindowBatchProcessor(
-        tec,
-        indices,
-        start=start,
-        seq_len=config.seq_len,
-        tec_downsample_factor=config.tec_downsample_factor,
-        lead_hours=config.lead_hours,
-        driver_hours=config.driver_hours,
-        tec_input=config.tec_input,
-        missing_hours="mask",
-    )
 
 
 def _write_inputs(path: Path, processor, iri) -> None:

@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from rstmrf.config import RunConfig
 from rstmrf.data.batch import Batch, Points, PointSet
 from rstmrf.data.coverage import HOUR, WindowCoverage
 from rstmrf.data.direction_table import DirectionTable
@@ -161,3 +162,14 @@ def _check_finite(values, first, name):
             f"{name} of {str(hour)[:13]} UT holds a value that is not finite ({int(bad.sum())} hours do); "
             "leave these hours out, with missing_hours='mask', or give whole ones"
         )
+
+
+def processor_of(config: RunConfig, start, tec, indices, **others) -> SlidingWindowBatchProcessor:
+    """Windows by a run's settings; `others` are arguments of the processor that the settings do not decide alone.
+
+    Raises:
+        InputError: as `SlidingWindowBatchProcessor`.
+    """
+    names = ("seq_len", "tec_downsample_factor", "lead_hours", "tec_input", "driver_hours", "missing_hours")
+    given = {name: getattr(config, name) for name in names}
+    return SlidingWindowBatchProcessor(tec, indices, start=start, **(given | others))

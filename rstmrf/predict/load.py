@@ -9,7 +9,8 @@ import xarray as xr
 from rstmrf.background import IriBackground
 from rstmrf.background.drivers import ionosphere_drivers
 from rstmrf.config import RunConfig
-from rstmrf.data.saved_run import RunInputs, processor_of, read_run_inputs
+from rstmrf.data.saved_run import RunInputs, read_run_inputs
+from rstmrf.data.windows import processor_of
 from rstmrf.errors import InputError
 from rstmrf.model.ensemble import ENSEMBLE, Models
 from rstmrf.model.weights import LoadedModel, ModelDescription, load_model
@@ -45,7 +46,7 @@ def load(run_dir, tec=None, indices=None) -> Predictor:
         start, inputs = first.description.start, own
     else:
         start, inputs = _other_hours(first, own, tec, indices)
-    processor = processor_of(first.config, start, inputs.tec, inputs.indices)
+    processor = processor_of(first.config, start, inputs.tec, inputs.indices, missing_hours="mask")
     model = first.model if len(members) == 1 and scale is None else Models([one.model for one in loaded], scale or 1.0)
     return Predictor(model, inputs.iri, processor, config=first.config, description=first.description)
 
