@@ -19,8 +19,9 @@ from torch.utils.checkpoint import checkpoint
 from benchmarks.literal import LiteralRSTMRF, literal_loss
 from benchmarks.train_step import HOURS, make_batch
 from rstmrf import memory
-from rstmrf.config import PRESETS, RunConfig
+from rstmrf.config import RunConfig
 from rstmrf.costs import planning
+from rstmrf.presets import PRESETS
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 SMALL_MODEL = {"basis_dim": 48, "siren_hidden": 96}

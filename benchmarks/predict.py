@@ -14,9 +14,10 @@ import torch
 
 from benchmarks import machine
 from rstmrf.background import IriBackground
-from rstmrf.config import DOCUMENT_MODE, RunConfig
+from rstmrf.config import RunConfig
 from rstmrf.model.columns import ColumnField
 from rstmrf.model.field import ResidualField
+from rstmrf.presets import DOCUMENT_MODE
 
 RESULTS = Path(__file__).parent / "results" / "predict.json"
 LAT, LON, ALT_KM = np.arange(-87.5, 88, 2.5), np.arange(-180, 180, 5.0), np.arange(100, 801, 10.0)

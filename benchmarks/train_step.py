@@ -19,11 +19,12 @@ import torch
 
 from benchmarks import machine
 from benchmarks.literal import LiteralRSTMRF, literal_loss
-from rstmrf.config import DOCUMENT_MODE, RunConfig
+from rstmrf.config import RunConfig
 from rstmrf.costs.steps import make_head_step
 from rstmrf.data.batch import Batch
 from rstmrf.globe import tec_gradient
 from rstmrf.model.whole import RSTMRF
+from rstmrf.presets import DOCUMENT_MODE
 from rstmrf.runtime import keep_freed_memory
 from rstmrf.training.head import WINDOWS_A_STEP
 from rstmrf.training.losses import loss_terms, total_loss

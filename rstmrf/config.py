@@ -1,74 +1,14 @@
 """One frozen, validated set of settings for a run, and its presets."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from rstmrf.errors import InputError, quoted
 from rstmrf.files import read_json
 from rstmrf.limits import check_highest
-
-Preset = Literal["default", "cpu-8gb", "gpu-4gb", "sample", "month"]
-
-#: What a preset changes; the document's sections "CPU, 8 GB" (S32) and "GPU, 4 GB" (S33); the embedded sample;
-#: and weeks of profiles, as settings were compared on development days of a simulated month (studies/month.py).
-PRESETS: dict[str, dict[str, Any]] = {
-    "default": {},
-    "cpu-8gb": {
-        "batch_size": 512,
-        "epochs": 30,
-        "basis_dim": 48,
-        "siren_hidden": 96,
-        "siren_layers": 2,
-        "seq_len": 4,
-        "tec_downsample_factor": 6,
-        "tec_feat_dim": 12,
-        "convlstm_layers": 1,
-        "w_chapman": 0.1,
-        "w_tec_direction": 0.02,
-        "save_best_only": True,
-        "save_interval": 10,
-    },
-    "gpu-4gb": {"batch_size": 1024, "use_amp": True},
-    "sample": {
-        "batch_size": 512,
-        "epochs": 7,
-        "patience": 4,
-        "learning_rate": 2e-3,
-        "longitude_jitter_deg": 30.0,
-        "tec_downsample_factor": 6,
-        "tec_feat_dim": 12,
-    },
-    "month": {
-        "epochs": 24,
-        "patience": 8,
-        "learning_rate": 2e-3,
-        "split": "days",
-        "time_mode": "elapsed",
-        "tec_downsample_factor": 6,
-        "direction_source": "observed",
-        "w_tec_direction": 0.1,
-        "collocation_points": 1024,
-        "collocation_hours": "all",
-        "collocation_windows": 8,
-    },
-}
-
-#: Settings that give the design document's form wherever ours departs from it.
-DOCUMENT_MODE: dict[str, Any] = {
-    "coordinate_mode": "document",
-    "time_mode": "document",
-    "direction_mode": "document",
-    "direction_training": "joint",
-    "chapman_mode": "document",
-    "chapman_target": "fused",
-    "omega_0": 30.0,
-    "omega_alt": 30.0,
-    "weight_decay": 0.0,
-    "average_decay": 0.0,
-    "longitude_jitter_deg": 0.0,
-}
+from rstmrf.presets import PRESETS
 
 
 class RunConfig(BaseModel):
@@ -270,7 +210,7 @@ class RunConfig(BaseModel):
             InputError: an unknown preset or key, or a value that is not accepted; the sentence says what is.
         """
         if name not in PRESETS:
-            raise InputError(f"preset={name!r} is unknown; use one of {', '.join(get_args(Preset))}")
+            raise InputError(f"preset={name!r} is unknown; use one of {', '.join(PRESETS)}")
         given = {key: value for key, value in changes.items() if value is not None}
         return cls(**{**PRESETS[name], **given})
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rstmrf.config import PRESETS, RunConfig
+from rstmrf.config import RunConfig
 from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import DEVELOPMENT, TEST_TIMES, TRAIN
 from rstmrf.evaluation.directions import density_cosines
@@ -22,6 +22,7 @@ from rstmrf.metrics import calibration_verdict
 from rstmrf.metrics.moments import profile_weights
 from rstmrf.model.weights import load_model
 from rstmrf.predict import Predictor
+from rstmrf.presets import PRESETS
 from rstmrf.readers.inputs import load_inputs
 from rstmrf.runtime import keep_freed_memory
 from rstmrf.uncertainty import Ensemble, recalibrate, stated_sigma

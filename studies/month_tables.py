@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from rstmrf.config import PRESETS, RunConfig
+from rstmrf.config import RunConfig
+from rstmrf.presets import PRESETS
 
 RESULTS = Path(__file__).parent / "results"
 MODEL, IRI, TEC_SCALED = "R-STMRF", "IRI", "IRI scaled by TEC"

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import torch
 
-from rstmrf.config import PRESETS, RunConfig
+from rstmrf.config import RunConfig
 from rstmrf.data.night import dark_and_low
 from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import DEVELOPMENT, TEST_PROFILES, TEST_TIMES, TRAIN
 from rstmrf.evaluation.baselines import MeanResidualTable
 from rstmrf.evaluation.run_tables import leak_table, split_table
 from rstmrf.model.weights import load_model
+from rstmrf.presets import PRESETS
 from rstmrf.readers.observations import QC_LABELS
 from rstmrf.runtime import keep_freed_memory
 from studies.real_inputs import ALT_RANGE_KM, EVERY_LEVEL, observations, run_data, split, surroundings

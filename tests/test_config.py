@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rstmrf.config import DOCUMENT_MODE, PRESETS, RunConfig
+from rstmrf.config import RunConfig
 from rstmrf.errors import InputError
 from rstmrf.parameters import NOTEBOOK_DEFAULTS, read_parameters
+from rstmrf.presets import DOCUMENT_MODE, PRESETS
 
 CPU_8GB = {
     "batch_size": 512,

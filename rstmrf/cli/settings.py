@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from rstmrf.config import PRESETS, RunConfig
+from rstmrf.config import RunConfig
 from rstmrf.errors import InputError
 from rstmrf.parameters import NOTEBOOK_DEFAULTS, read_parameters
+from rstmrf.presets import PRESETS
 
 #: the setting with which each group of `RunConfig` begins
 GROUPS = {

@@ -6,8 +6,9 @@ import torch
 from benchmarks import machine
 from benchmarks.literal import LiteralRSTMRF, literal_loss
 from benchmarks.train_step import HOURS, copy_weights, make_batch
-from rstmrf.config import DOCUMENT_MODE, RunConfig
+from rstmrf.config import RunConfig
 from rstmrf.model.whole import RSTMRF
+from rstmrf.presets import DOCUMENT_MODE
 from rstmrf.training.losses import loss_terms, total_loss
 
 

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from rstmrf.config import DOCUMENT_MODE, RunConfig
+from rstmrf.config import RunConfig
 from rstmrf.data.batch import Batch
+from rstmrf.presets import DOCUMENT_MODE
 
 SMALL = {"basis_dim": 6, "siren_hidden": 12, "siren_layers": 2, "lstm_layers": 1, "tec_feat_dim": 3, "seq_len": 2}
 

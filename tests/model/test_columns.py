@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from rstmrf.config import DOCUMENT_MODE, RunConfig
+from rstmrf.config import RunConfig
 from rstmrf.model.columns import ColumnField
 from rstmrf.model.field import ResidualField
+from rstmrf.presets import DOCUMENT_MODE
 
 
 @pytest.mark.parametrize("changes", [{}, DOCUMENT_MODE], ids=["default", "document"])

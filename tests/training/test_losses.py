@@ -9,11 +9,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rstmrf.config import DOCUMENT_MODE, RunConfig
+from rstmrf.config import RunConfig
 from rstmrf.data.batch import Batch
 from rstmrf.globe import cosine, metric, tec_gradient
 from rstmrf.model.coordinates import ALT_HALF_RANGE_KM
 from rstmrf.model.whole import RSTMRF
+from rstmrf.presets import DOCUMENT_MODE
 from rstmrf.training.losses import (
     Term,
     altitude_weight,
