@@ -10,8 +10,9 @@ from rstmrf.config import RunConfig
 from rstmrf.data.batch import Batch, Points
 from rstmrf.model.direction import DirectionField
 from rstmrf.model.whole import RSTMRF
+from rstmrf.training.direction_losses import head_term
 from rstmrf.training.head import WINDOWS_A_STEP, MapWindows
-from rstmrf.training.losses import head_term, loss_terms, total_loss
+from rstmrf.training.losses import loss_terms, total_loss
 
 HOURS = 720.0
 

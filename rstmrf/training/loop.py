@@ -21,9 +21,10 @@ from rstmrf.training.callbacks import MemoryLog
 from rstmrf.training.checkpoints import read_checkpoint
 from rstmrf.training.head import learn_directions
 from rstmrf.training.inversion import InversionTargets
-from rstmrf.training.losses import loss_terms, means, shared_terms, total_loss
+from rstmrf.training.losses import loss_terms, means, total_loss
 from rstmrf.training.run_folder import CHECKPOINTS, HEAD, go_on, held, identity, start_anew
 from rstmrf.training.schedule import warm_up_and_cosine
+from rstmrf.training.terms import shared_terms
 from rstmrf.training.trainer import keep_best, keep_last, make_trainer, quiet
 
 

@@ -15,19 +15,9 @@ from rstmrf.globe import cosine, metric, tec_gradient
 from rstmrf.model.coordinates import ALT_HALF_RANGE_KM
 from rstmrf.model.whole import RSTMRF
 from rstmrf.presets import DOCUMENT_MODE
-from rstmrf.training.losses import (
-    Term,
-    altitude_weight,
-    chapman_cost,
-    chapman_term,
-    data_term,
-    head_term,
-    loss_terms,
-    means,
-    misfit,
-    point_term,
-    total_loss,
-)
+from rstmrf.training.direction_losses import altitude_weight, head_term, misfit
+from rstmrf.training.losses import chapman_cost, chapman_term, data_term, loss_terms, means, total_loss
+from rstmrf.training.terms import Term, point_term
 
 CONFIG, DOCUMENT = RunConfig(), RunConfig(**DOCUMENT_MODE)
 angles, lengths = st.floats(-math.pi, math.pi), st.floats(1e-6, 1e3)
