@@ -12,6 +12,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
+from filelock import FileLock
 
 from rstmrf.config import RunConfig
 from rstmrf.data.run_data import RunData
@@ -94,26 +96,31 @@ def run(folder: Path, name: str, changes: dict, seed: int) -> dict:
 
 
 def explore(folder: Path, changes: dict):
-    """Train with other settings, and note what they score on the development part."""
+    """Train with other settings, and note what they score on development days of a month that has been looked at."""
     data = load(folder, {**changes, "seed": EXPLORING_SEED})
     row = {"settings": {**PRESETS["month"], **changes}}
     model, truth = trained(data, row, None), _truth_and_tec(folder, data)[0]
-    rows = data.split.rows(DEVELOPMENT)
-    points = data.points.select(rows)
-    residual = Predictor(model, data.iri, data.processor).residual(points)
-    predicted = {"IRI": points.background[:, 0], "R-STMRF": points.background[:, 0] + residual}
-    days = np.floor(points.coords[:, 3].numpy() / 24)
-    seen = np.isin(days, np.floor(data.part(TRAIN).coords[:, 3].numpy() / 24))
-    for against, wanted in (("observations", points.log10_ne_m3.numpy()), ("truth", truth[rows])):
-        for where, inside in (("unseen days", ~seen), ("seen days", seen)):
-            weight = profile_weights(points.profile.numpy()[inside])
+    for where, rows in _explored_rows(data).items():
+        points = data.points.select(torch.as_tensor(rows))
+        residual = Predictor(model, data.iri, data.processor).residual(points)
+        predicted = {"IRI": points.background[:, 0], "R-STMRF": points.background[:, 0] + residual}
+        weight = profile_weights(points.profile.numpy())
+        for against, wanted in (("observations", points.log10_ne_m3.numpy()), ("truth", truth[rows])):
             row[f"{where}, {against}"] = {
-                name: round(float(np.sqrt(np.average((x.numpy() - wanted)[inside] ** 2, weights=weight))), 4)
+                name: round(float(np.sqrt(np.average((x.numpy() - wanted) ** 2, weights=weight))), 4)
                 for name, x in predicted.items()
             }
-    rows = [*(json.loads(EXPLORED.read_text()) if EXPLORED.exists() else []), row]
-    EXPLORED.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+    with FileLock(EXPLORED.with_suffix(".lock")):
+        rows = [*(json.loads(EXPLORED.read_text()) if EXPLORED.exists() else []), row]
+        EXPLORED.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
     print(json.dumps(row), flush=True)
+
+
+def _explored_rows(data: RunData) -> dict[str, np.ndarray]:
+    """Which points: the development part by days seen in training and not, and the days once locked."""
+    rows, of = data.split.rows(DEVELOPMENT), np.floor(data.points.coords[:, 3].numpy() / 24)
+    seen = np.isin(of[rows], of[data.split.rows(TRAIN)])
+    return {"unseen days": rows[~seen], "seen days": rows[seen], "days once locked": data.split.rows(TEST_TIMES)}
 
 
 def _mean_of(name):
