@@ -129,8 +129,10 @@ class RunConfig(BaseModel):
     collocation_hours: Literal["seen", "all"] = Field(
         "seen", description="seen: hours that hold training points; all: wherever TEC is known in this mode"
     )
-    collocation_altitude: Literal["peak", "uniform", "fixed"] = Field(
-        "peak", description="peak: normal about direction_peak_km; uniform: 120 to 500 km; fixed: direction_peak_km"
+    collocation_altitude: Literal["peak", "uniform", "fixed", "column"] = Field(
+        "peak",
+        description="peak: normal about direction_peak_km; uniform: 120 to 500 km; fixed: direction_peak_km; "
+        "column: in columns, whose integrated density has the direction of TEC",
     )
     collocation_windows: int = Field(2, ge=1, description="hours drawn for a batch's points where hours are 'all'")
     mode: Literal["analysis", "forecast"] = Field(
@@ -183,6 +185,17 @@ class RunConfig(BaseModel):
                 f"direction_hinge={self.direction_hinge:g} with direction_mode='document': that form has no hinge; "
                 "set direction_hinge=1.0"
             )
+        if self.collocation_altitude == "column":
+            if not self.collocation_points:
+                raise InputError(
+                    "collocation_altitude='column' with collocation_points=0: there are no columns; give "
+                    "collocation_points=1024"
+                )
+            if self.direction_mode == "document":
+                raise InputError(
+                    "collocation_altitude='column' with direction_mode='document': the document compares points; "
+                    "set direction_mode='metric'"
+                )
         if self.mode == "forecast" and self.split != "last-days":
             raise InputError(f"mode='forecast' with split={self.split!r}: a forecast holds out split='last-days'")
 

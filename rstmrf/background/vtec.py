@@ -21,7 +21,7 @@ def integrate(columns, scale) -> tuple[np.ndarray, np.ndarray]:
     """Vertical TEC [TECU] of columns at `LEVELS_KM` scaled by `scale` [dex], and its derivative to it, each `[N]`."""
     weight = scaling_weight(LEVELS_KM)
     layers = 10.0 ** (columns + weight * scale[:, None]) * (_WEIGHTS_KM * M_PER_KM * M2_PER_TECU)
-    layers[:, -1] *= 1.0 + _topside_km(columns, LEVELS_KM) / _WEIGHTS_KM[-1]
+    layers[:, -1] *= 1.0 + topside_km(columns, LEVELS_KM) / _WEIGHTS_KM[-1]
     return layers.sum(1), np.log(10) * (layers @ weight)
 
 
@@ -53,7 +53,7 @@ def gauss_levels(low_km: float, high_km: float) -> tuple[Float[np.ndarray, " q"]
 LEVELS_KM, _WEIGHTS_KM = gauss_levels(*ALT_RANGE_KM)
 
 
-def _topside_km(log10_ne, levels_km):
+def topside_km(log10_ne, levels_km):
     """TEC from 1000 to 2000 km over the highest level's density, `[N]` [km]: exponential, with its scale height."""
     fall = np.log(10) * (log10_ne[:, -2] - log10_ne[:, -1]) / (levels_km[-1] - levels_km[-2])
     scale_km = 1.0 / np.clip(fall, 1e-3, None)

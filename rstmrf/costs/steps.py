@@ -8,6 +8,7 @@ from torch import Tensor
 
 from rstmrf.config import RunConfig
 from rstmrf.data.batch import Batch, Points
+from rstmrf.data.tec_columns import LEVELS
 from rstmrf.model.direction import DirectionField
 from rstmrf.model.whole import RSTMRF
 from rstmrf.training.direction_losses import head_term
@@ -39,17 +40,25 @@ def random_batch(config: RunConfig, windows: int) -> Batch:
     """
     rows, columns = (n // config.tec_downsample_factor + 1 for n in (180, 360))
 
-    def places(points: int) -> Points:
+    def places(points: int, column: Tensor | None = None) -> Points:
         lat = torch.rad2deg(torch.asin(1.98 * torch.rand(points) - 0.99))
         place = [lat, 360 * torch.rand(points) - 180, 120 + 380 * torch.rand(points), HOURS * torch.rand(points)]
         background = torch.cat([10 + 2 * torch.rand(points, 1), 1e-3 * torch.rand(points, 4)], dim=1)
-        return Points(torch.stack(place, dim=1), background, torch.randint(0, windows, (points,)))
+        return Points(torch.stack(place, dim=1), background, torch.randint(0, windows, (points,)), column)
 
     def directions() -> Tensor:
         return torch.rand(windows, 2, rows, columns) - 0.5
 
     at, apart = places(config.batch_size), config.longitude_jitter_deg or config.collocation_points
     few = config.physics_points if config.physics_points and config.physics_points < config.batch_size else None
+
+    def elsewhere() -> Points:
+        number = config.collocation_points or few or config.batch_size
+        if config.collocation_altitude != "column":
+            return places(number)
+        number = -(-number // LEVELS) * LEVELS
+        return places(number, torch.rand(number, 4))
+
     tabulated, maps = config.uses_directions and config.directions_first, None
     if config.tec_input or not tabulated:
         maps = 40 * torch.rand(windows, config.seq_len, 1, rows, columns)
@@ -61,7 +70,7 @@ def random_batch(config: RunConfig, windows: int) -> Batch:
         unique_sw_seq=5 * torch.rand(windows, config.driver_hours or config.seq_len, 2),
         unique_tec_map_seq=maps,
         target_tec_map=40 * torch.rand(windows, 1, rows, columns),
-        collocation=places(config.collocation_points or few or config.batch_size) if apart or few else None,
+        collocation=elsewhere() if apart or few else None,
         next_tec_map=40 * torch.rand(windows, 1, rows, columns) if config.tec_input else None,
         direction_maps=directions() if tabulated else None,
         next_direction_maps=directions() if tabulated and not config.lead_hours else None,

@@ -24,6 +24,7 @@ class Points:
     coords: Float[Tensor, "b 4"]  # lat [deg], lon [deg], alt [km], time [h since start]
     background: Float[Tensor, "b 5"]  # log10 Ne of IRI and its derivatives, as in BACKGROUND
     tec_indices: Int[Tensor, " b"]  # row of the unique windows
+    column: Float[Tensor, "b 4"] | None = None  # as in PointSet
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,9 @@ class PointSet:
     azimuth_deg: Float[Tensor, " p"] | None = None  # of the ray, east of north, NaN where unknown; None: of no point
     slant_tecu: Float[Tensor, " p"] | None = None  # of the ray below the receiver's orbit [TECU], as azimuth_deg
     curtain: Int[Tensor, " p"] | None = None  # number of the profile's among a run's curtains, −1: none
+    # Of points that lie in columns: thickness [km] that counts for the point; of IRI's column above the highest one
+    # the equivalent thickness [km] at that point's density, and its gradient's log10 (east, north) [1/km]; else 0
+    column: Float[Tensor, "p 4"] | None = None
 
     @classmethod
     def places(cls, coords: Float[Tensor, "p 4"], start: np.datetime64) -> "PointSet":

@@ -3,6 +3,8 @@
 A pool is drawn once, with IRI attached, and batches take from it by the hour, for every hour more is a window more.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from jaxtyping import Int
@@ -11,11 +13,12 @@ from torch import Tensor
 from rstmrf.background import IriBackground
 from rstmrf.config import RunConfig
 from rstmrf.data.batch import PointSet, attach_background
+from rstmrf.data.tec_columns import LEVELS, LEVELS_KM, column_of_points
 from rstmrf.errors import InputError
 
 ALT_RANGE_KM = (120.0, 500.0)
 LARGEST_POOL, POINTS_AN_HOUR = 1 << 19, 1024
-ALTITUDES = ("peak", "uniform", "fixed")
+ALTITUDES = ("peak", "uniform", "fixed", "column")
 
 
 class CollocationPool:
@@ -25,7 +28,7 @@ class CollocationPool:
         hours: whole hours since start in which points may lie, `[H]`.
         iri: background, whose first day is the start.
         altitude: "peak" (normal about `peak_km`, with the width that the direction's weight has), "uniform" from 120 to
-            500 km, or "fixed" at `peak_km`.
+            500 km, "fixed" at `peak_km`, or "column", all levels of `tec_columns` at each place.
         peak_km, width_km: as `direction_peak_km` and `direction_width_km`.
         seed: of the draw.
 
@@ -39,18 +42,21 @@ class CollocationPool:
             raise InputError(
                 "collocation: there is no hour in which points may lie; TEC maps of the run's days are needed"
             )
-        self.per_hour = max(1, min(POINTS_AN_HOUR, LARGEST_POOL // len(self.hours)))
+        self.together = LEVELS if altitude == "column" else 1
+        self.per_hour = max(1, min(POINTS_AN_HOUR, LARGEST_POOL // len(self.hours)) // self.together)  # places
         rng = np.random.default_rng([seed, 500])
         n = self.per_hour * len(self.hours)
         lat = np.rad2deg(np.arcsin(rng.uniform(-1.0, 1.0, n))).astype(np.float32)
         lon = rng.uniform(-180.0, 180.0, n).astype(np.float32)
         alt_km = _altitudes(altitude, n, peak_km, width_km, rng).astype(np.float32)
-        time = np.repeat(self.hours.numpy(), self.per_hour) + rng.uniform(0.0, 0.999, n)
-        place = [torch.from_numpy(x) for x in (lat, lon, alt_km)]
-        coords = torch.stack([*place, torch.from_numpy(time).float()], dim=1)
-        background = attach_background(*place, coords[:, 3].double(), iri)
-        start = np.datetime64(iri.start.isoformat(), "ns")
-        self.points = PointSet(coords, torch.full((n,), float("nan")), background, torch.full((n,), -1), start)
+        time = (np.repeat(self.hours.numpy(), self.per_hour) + rng.uniform(0.0, 0.999, n)).astype(np.float32)
+        places = [torch.from_numpy(x) for x in (lat, lon, time)]
+        lat, lon, time = (x.repeat_interleave(self.together) for x in places)
+        place = lat, lon, torch.from_numpy(alt_km)
+        background = attach_background(*place, time.double(), iri)
+        points = PointSet.places(torch.stack([*place, time], dim=1), np.datetime64(iri.start.isoformat(), "ns"))
+        column = column_of_points(*places, background, iri) if self.together > 1 else None
+        self.points = replace(points, background=background, column=column)
 
     def draw(self, n: int, random: torch.Generator, hours: Int[Tensor, " h"] | None = None, n_hours: int = 1):
         """About `n` points, as many in each hour: in those of `hours` that the pool has, else in `n_hours` at random.
@@ -63,9 +69,9 @@ class CollocationPool:
             rows = torch.isin(self.hours, hours).nonzero()[:, 0]
             if not len(rows):
                 return self.draw(n, random, None, n_hours)
-        each = -(-n // len(rows))
-        chosen = torch.randint(self.per_hour, (len(rows), each), generator=random) + self.per_hour * rows[:, None]
-        return self.points.select(chosen.flatten())
+        each = -(-n // (len(rows) * self.together))
+        places = torch.randint(self.per_hour, (len(rows), each), generator=random) + self.per_hour * rows[:, None]
+        return self.points.select((self.together * places[..., None] + torch.arange(self.together)).flatten())
 
 
 def allowed_hours(processor, n_days: int, train_hours, *, which: str, last_hour: float | None = None) -> np.ndarray:
@@ -104,6 +110,8 @@ def collocator(config: RunConfig, processor, iri: IriBackground, train_hours, la
 
 
 def _altitudes(kind, n, peak_km, width_km, rng):
+    if kind == "column":
+        return np.tile(LEVELS_KM, n)
     if kind == "fixed":
         return np.full(n, peak_km)
     if kind == "uniform":

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from rstmrf.data.batch import Batch, PointSet
 from rstmrf.data.curtains import Curtains
 from rstmrf.data.direction_table import DirectionTable
+from rstmrf.data.tec_columns import LEVELS
 from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.units import wrap_longitude
 
@@ -92,14 +93,18 @@ class BatchDataset(Dataset):
         """This process's points and physics points, neighbours in time, and for each hour one over its holders."""
         own, held = self._split(points)
         if physics is not None:
-            of_physics, also = self._split(physics)
+            of_physics, also = self._split(physics, 1 if physics.column is None else LEVELS)
             physics, held = physics.select(of_physics), held | also
         return points.select(own), moved[own], physics, 1.0 / held.sum(0).clamp(min=1)
 
-    def _split(self, points: PointSet) -> tuple[Int[Tensor, " own"], Tensor]:
-        """This process's numbers of some points, and which process holds which hour, `[world, hours]`."""
+    def _split(self, points: PointSet, together: int = 1) -> tuple[Int[Tensor, " own"], Tensor]:
+        """This process's numbers of some points, and which process holds which hour, `[world, hours]`.
+
+        So many points that lie `together` in a column go to one process.
+        """
         row = self.processor.window_hour(points.coords[:, 3])
-        parts = torch.argsort(row, stable=True).tensor_split(self.world)
+        order = torch.argsort(row[::together], stable=True)
+        parts = [(together * of[:, None] + torch.arange(together)).flatten() for of in order.tensor_split(self.world)]
         if not len(parts[-1]):  # fewer points than processes: all of them hold all
             parts = [torch.arange(len(points))] * self.world
         n_hours = self.processor.coverage.n_hours

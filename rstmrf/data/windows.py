@@ -121,6 +121,7 @@ class SlidingWindowBatchProcessor:
         every = hours if collocation is None else torch.cat([hours, collocation.coords[:, 3]])
         rows, window = self.unique_windows(every)
         window, elsewhere = window[: len(hours)], window[len(hours) :]
+        others = collocation and Points(collocation.coords, collocation.background, elsewhere, collocation.column)
         sequences = self.tec is not None and (directions is None or self.tec_input)
         return Batch(
             coords=points.coords,
@@ -128,7 +129,7 @@ class SlidingWindowBatchProcessor:
             point_weight=points.weight,
             background=points.background,
             tec_indices=window,
-            collocation=None if collocation is None else Points(collocation.coords, collocation.background, elsewhere),
+            collocation=others,
             unique_sw_seq=self.driver_windows(rows),
             unique_tec_map_seq=self.map_windows(rows) if sequences else None,
             target_tec_map=None if self.tec is None else self.tec[rows],

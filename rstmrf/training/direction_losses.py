@@ -10,37 +10,49 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rstmrf.config import RunConfig
+from rstmrf.data.batch import Points
+from rstmrf.data.tec_columns import column_gradient, columns_of
 from rstmrf.globe import POLAR_LIMIT_DEG, cosine, grid_latitude, metric, sample_maps, tec_gradient
+from rstmrf.model import jets
 from rstmrf.model.groups import InGroups
 from rstmrf.training.terms import Term, point_term
 
 
+def horizontal_gradient(points: Points, residual: Float[Tensor, "5 p"]) -> tuple[Points, Float[Tensor, "a 2"]]:
+    """Where a direction is asked, and the fused field's gradient there, (east, north).
+
+    Of points that is ∇ₕ log10 Ne [1/km]; of points that lie in columns, ∇ₕ∫Ne dh of each column.
+    """
+    if points.column is None:
+        by_place = points.background[:, jets.EAST : jets.ALT].T + residual[jets.EAST : jets.ALT]
+        return points, by_place.T
+    return columns_of(points), column_gradient(points, residual)
+
+
 def direction_terms(
-    batch, direction_field, gradient: Float[Tensor, "p 2"], config: RunConfig, scale: float = 1.0
+    batch, at: Points, direction_field, gradient: Float[Tensor, "a 2"], config: RunConfig, scale: float = 1.0
 ) -> dict[str, Term]:
     """Tec_direction and, where the ConvLSTM learns beside it, head.
 
     Args:
+        at: where directions are asked; gradient: there, both as `horizontal_gradient` gives them.
         direction_field: from windows of TEC maps to vectors, a `DirectionField`; not called where the batch brings
             `direction_maps`, which were learned, or observed, before.
-        gradient: ∇ₕ log10 Ne at `batch.physics`, (east, north) in 1/km.
         scale: as in `loss_terms`.
     """
-    weight = direction_weight(batch, config)
+    weight = direction_weight(batch, at, config)
     if batch.direction_maps is not None:
-        sampled = sampled_directions(batch)
-        cost = misfit(gradient, sampled, batch.physics.coords, config)
+        cost = misfit(gradient, sampled_directions(batch, at), at.coords, config)
         return {"tec_direction": point_term(cost, weight)}
-    direction, head = _joint_terms(batch, direction_field, gradient, weight, config, scale)
+    direction, head = _joint_terms(batch, at, direction_field, gradient, weight, config, scale)
     terms = {"tec_direction": Term(direction, weight.sum())}
     if config.direction_mode == "metric":
         terms["head"] = Term(head, head_weight(batch).sum())
     return terms
 
 
-def sampled_directions(batch) -> Float[Tensor, "p 2"]:
-    """Tabulated directions at `batch.physics`; between two hours those of both, by the time to each."""
-    at = batch.physics
+def sampled_directions(batch, at: Points) -> Float[Tensor, "a 2"]:
+    """Tabulated directions at some points of a batch; between two hours those of both, by the time to each."""
     where = at.tec_indices, at.coords[:, 0], at.coords[:, 1]
     sampled = sample_maps(batch.direction_maps, *where)
     if batch.next_direction_maps is None:
@@ -48,9 +60,9 @@ def sampled_directions(batch) -> Float[Tensor, "p 2"]:
     return torch.lerp(sampled, sample_maps(batch.next_direction_maps, *where), (at.coords[:, 3] % 1.0)[:, None])
 
 
-def _joint_terms(batch, direction_field, gradient, weight, config, scale):
+def _joint_terms(batch, at, direction_field, gradient, weight, config, scale):
     """Sums of the direction loss and of the head's own, a few windows at a time (`window_group_size`)."""
-    at, windows = batch.physics, len(batch.unique_tec_map_seq)
+    windows = len(batch.unique_tec_map_seq)
     supervised = config.direction_mode == "metric"
     observed = tec_gradient(batch.target_tec_map, config.direction_mode) if supervised else None
     of_cell = head_weight(batch) if supervised else None
@@ -73,10 +85,9 @@ def _joint_terms(batch, direction_field, gradient, weight, config, scale):
     return InGroups.apply(terms, groups, supervised, scale, gradient, *direction_field.parameters())
 
 
-def direction_weight(batch, config: RunConfig) -> Float[Tensor, " p"]:
-    """How much each of `batch.physics` counts in the direction loss."""
-    at = batch.physics
-    weight = altitude_weight(at.coords, config)
+def direction_weight(batch, at: Points, config: RunConfig) -> Float[Tensor, " a"]:
+    """How much each place counts in the direction loss; a column counts at no altitude of its own."""
+    weight = altitude_weight(at.coords, config) if at.column is None else _between_poles(at.coords)
     if config.direction_by_strength:
         observed = tec_gradient(batch.target_tec_map)
         weight = weight * sample_maps(observed, at.tec_indices, at.coords[:, 0], at.coords[:, 1]).norm(dim=1)
@@ -88,7 +99,11 @@ def altitude_weight(coords: Float[Tensor, "p 4"], config: RunConfig) -> Float[Te
     if config.direction_mode == "document":
         return torch.ones_like(coords[:, 0])
     height = (coords[:, 2] - config.direction_peak_km) / config.direction_width_km
-    return torch.exp(-(height**2)) * (coords[:, 0].abs() <= POLAR_LIMIT_DEG)
+    return torch.exp(-(height**2)) * _between_poles(coords)
+
+
+def _between_poles(coords):
+    return (coords[:, 0].abs() <= POLAR_LIMIT_DEG).to(coords.dtype)
 
 
 def misfit(

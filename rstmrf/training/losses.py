@@ -12,7 +12,7 @@ from rstmrf.config import RunConfig
 from rstmrf.data.slant import slant_misfit_dex
 from rstmrf.model import jets
 from rstmrf.model.coordinates import ALT_HALF_RANGE_KM
-from rstmrf.training.direction_losses import direction_terms
+from rstmrf.training.direction_losses import direction_terms, horizontal_gradient
 from rstmrf.training.terms import Term, point_term
 
 
@@ -33,8 +33,8 @@ def loss_terms(batch, model, config: RunConfig, scale: float = 1.0) -> dict[str,
     if config.w_chapman:
         terms["chapman"] = chapman_term(batch, prediction.physics, config)
     if config.uses_directions and batch.target_tec_map is not None:
-        by_place = batch.physics.background[:, jets.EAST : jets.ALT].T + prediction.physics[jets.EAST : jets.ALT]
-        terms |= direction_terms(batch, model.direction_field, by_place.T, config, scale)
+        at, gradient = horizontal_gradient(batch.physics, prediction.physics)
+        terms |= direction_terms(batch, at, model.direction_field, gradient, config, scale)
     return terms
 
 

@@ -39,7 +39,7 @@ def test_physics_points_are_the_observations_unless_others_are_given():
 
 
 def test_moving_a_batch_moves_every_member():
-    others = Points(torch.rand(9, 4), torch.rand(9, 5), torch.zeros(9, dtype=torch.long))
+    others = Points(torch.rand(9, 4), torch.rand(9, 5), torch.zeros(9, dtype=torch.long), torch.rand(9, 4))
     maps = {name: torch.rand(2, 2, 7, 13) for name in ("direction_maps", "next_direction_maps")}
     more = maps | {
         "next_tec_map": torch.rand(2, 1, 7, 13),
@@ -52,7 +52,7 @@ def test_moving_a_batch_moves_every_member():
     parts = [moved, moved.collocation, moved.rays]
     members = [getattr(part, f.name) for part in parts for f in fields(part)]
     tensors = [x for x in members if isinstance(x, torch.Tensor)]
-    assert len(tensors) == len(members) - 2 == 21 and all(x.device.type == "meta" for x in tensors)
+    assert len(tensors) == len(members) - 2 == 22 and all(x.device.type == "meta" for x in tensors)
     assert make_batch().to("meta").collocation is None
 
 
