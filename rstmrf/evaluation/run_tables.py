@@ -25,7 +25,8 @@ def _once(compute):
     @wraps(compute)
     def kept(data, *args, **kwargs):
         found = _FOUND.setdefault(data, {})
-        asked = compute.__name__, args, tuple(sorted(kwargs.items()))
+        corrected = None if data.targets is None else data.targets.double().sum().item()  # training may change them
+        asked = compute.__name__, args, tuple(sorted(kwargs.items())), corrected
         if asked not in found:
             found[asked] = compute(data, *args, **kwargs)
         return deepcopy(found[asked])  # the caller may change it
@@ -35,8 +36,11 @@ def _once(compute):
 
 @_once
 def baseline_residuals(data: RunData, part: int) -> dict:
-    """Residuals [dex] by baseline at the points of one part: their mean, the table of means, and persistence."""
-    train, points = data.part(TRAIN), data.part(part)
+    """Residuals [dex] by baseline at the points of one part: their mean, the table of means, and persistence.
+
+    They are taken from the targets on which the run's model was trained, corrected or not.
+    """
+    train, points = data.fitted().select(data.split.rows(TRAIN)), data.part(part)
     return {
         "IRI + mean": float((train.log10_ne_m3 - train.background[:, 0]).mean()),
         "mean residuals": MeanResidualTable.fit(train).predict(points),

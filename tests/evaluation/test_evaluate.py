@@ -1,13 +1,15 @@
 """One call, one report: what it holds, and that it refuses what it cannot score."""
 
+import copy
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from rstmrf.evaluation.evaluate import evaluate, validate
-from rstmrf.evaluation.run_tables import leak_table
+from rstmrf.evaluation.run_tables import baseline_residuals, leak_table
 from rstmrf.metrics import rmse
 
 FEW = {"n_bootstrap": 20, "min_profiles": 5, "min_days": 1}
@@ -56,6 +58,15 @@ def test_what_no_model_changes_is_computed_once(tiny_data, monkeypatch):
     pd.testing.assert_frame_equal(first.tables["leak"], again.tables["leak"])
     first.tables["leak"].iloc[:] = 0.0  # a caller may change what it was given
     assert (leak_table(tiny_data)["points"] > 0).all()
+
+
+def test_baselines_are_made_of_the_targets_that_the_model_has(tiny_data):
+    data = copy.copy(tiny_data)
+    plain = baseline_residuals(data, 0)["IRI + mean"]
+    data.targets, data.weights = data.points.log10_ne_m3 + 0.1, torch.ones(len(data.points))
+    assert baseline_residuals(data, 0)["IRI + mean"] == pytest.approx(plain + 0.1, abs=1e-4)
+    data.targets -= 0.1  # as a correction in training does
+    assert baseline_residuals(data, 0)["IRI + mean"] == pytest.approx(plain, abs=1e-4)
 
 
 def test_a_truth_may_take_the_place_of_the_observations(tiny_data):
