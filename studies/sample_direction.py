@@ -1,6 +1,6 @@
 """What the direction of TEC is worth on the packaged sample: `python -m studies.sample_direction`.
 
-The sample preset with the direction loss off, at the observations, at collocation points and on columns of them, and with
+The sample preset with the direction loss off, at the observations, at collocation points, on columns of them, and with
 shuffled maps; three seeds of weights and batches on one split (split_seed 0). "Off" has the collocation points of the
 variants that it is compared with. RMSE of log10 Ne, each profile counting once, on the development part and on what
 was held out. Settings are chosen by the first; the page shows all.
