@@ -1,7 +1,9 @@
-"""What Lightning's loop is asked to note beside the losses."""
+"""What Lightning's loop is asked to do beside the losses: average weights, and note memory."""
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import WeightAveraging
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from rstmrf.memory import MB, resident_mb
 
@@ -23,3 +25,13 @@ class MemoryLog(L.Callback):
             noted["cuda_mb"] = round(torch.cuda.memory_allocated(module.device) / MB, 1)
         for logger in trainer.loggers:
             logger.log_metrics(noted, step=trainer.global_step)
+
+
+def averaging(decay: float) -> WeightAveraging:
+    """Weights as a running average over steps, exponential with a decay; by these a run is validated and kept.
+
+    Each step moves the average by 1 − decay of its distance to the weights (lerp). So weights that do not learn stay
+    what they are to the last bit, which decay · average + (1 − decay) · weight would not do, and a run that is resumed
+    finds the directions that it had.
+    """
+    return WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(decay))

@@ -6,7 +6,6 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import (
     EarlyStopping,
-    EMAWeightAveraging,
     LearningRateMonitor,
     ModelCheckpoint,
     TQDMProgressBar,
@@ -17,7 +16,7 @@ from rstmrf.data.run_data import RunData
 from rstmrf.model.whole import RSTMRF
 from rstmrf.runtime import keep_freed_memory
 from rstmrf.training import guard
-from rstmrf.training.callbacks import MemoryLog
+from rstmrf.training.callbacks import MemoryLog, averaging
 from rstmrf.training.checkpoints import read_checkpoint
 from rstmrf.training.head import learn_directions
 from rstmrf.training.inversion import InversionTargets
@@ -164,7 +163,7 @@ def _callbacks(data: RunData, folder: Path, best, progress: bool) -> list:
         callbacks.append(ModelCheckpoint(folder, "{epoch:03d}", every_n_epochs=config.save_interval, save_top_k=-1))
     callbacks.append(keep_last(folder))
     if config.average_decay:
-        callbacks.append(EMAWeightAveraging(decay=config.average_decay))
+        callbacks.append(averaging(config.average_decay))
     if config.observation != "density":
         callbacks.append(InversionTargets(data))  # after the average, whose weights it sees at validation
     if progress:

@@ -37,7 +37,7 @@ def few(thin_observations, sample_tec, sample_indices, tiny_config):
     chosen = thin_observations.isel(point=thin_observations["profile"].values % 32 == 0)
 
     def make(observations=chosen, **changes):
-        config = tiny_config.changed(epochs=4, longitude_jitter_deg=20.0, average_decay=0.9, **changes)
+        config = tiny_config.changed(**{"epochs": 4, "longitude_jitter_deg": 20.0, "average_decay": 0.9, **changes})
         return RunData(observations, sample_tec, sample_indices, config)
 
     return make
@@ -85,6 +85,17 @@ def test_a_killed_run_ends_with_the_same_weights_and_the_same_log(few, whole, tm
             log.dropna(subset=["epoch"]).sort_values(["epoch", "step"]).reset_index(drop=True) for log in (ours, theirs)
         ]
         pd.testing.assert_frame_equal(kept[0], kept[1][kept[0].columns])
+
+
+def test_directions_are_the_same_to_the_last_bit_after_a_stop(few, tmp_path):
+    """A running average of weights that do not learn once rounded them, and with them the table of directions."""
+    changes = {"average_decay": 0.995, "collocation_points": 64, "w_tec_direction": 0.5}
+    whole = train(few(**changes), tmp_path / "whole")
+    assert_same(stopped(few(**changes), tmp_path / "run", KillAt(2, "dev_rmse_dex")), whole)
+    ends = [tmp_path / "run" / part / "checkpoints" / "last.ckpt" for part in ("head", ".")]
+    learned, kept = (read_checkpoint(path)["state_dict"] for path in ends)
+    for name, value in learned.items():
+        assert torch.equal(kept[f"model.{name}"], value), name
 
 
 def test_no_path_in_a_checkpoint_is_followed(few, tmp_path):
