@@ -91,7 +91,8 @@ def measure_peak(
     if not keep_freed:
         environment["MALLOC_MMAP_THRESHOLD_"] = str(2**16)
     command = [sys.executable, "-c", "from rstmrf.costs.planning import _measure_here; _measure_here()"]
-    done = subprocess.run(command, input=json.dumps(task), capture_output=True, text=True, env=environment)
+    # this interpreter with a fixed program; what is measured goes to its standard input as JSON
+    done = subprocess.run(command, input=json.dumps(task), capture_output=True, text=True, env=environment)  # noqa: S603
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}; was it short of memory?"]
         raise InputError(f"batch_size={config.batch_size}, windows={task['windows']}: no measurement; {said[-1]}")
