@@ -10,7 +10,8 @@ import torch
 import xarray as xr
 
 from rstmrf.config import RunConfig
-from rstmrf.data.splits import split_points
+from rstmrf.data.coverage_report import coverage, sentences
+from rstmrf.data.run_data import split_by
 from rstmrf.data.windows import processor_of
 from rstmrf.errors import InputError
 from rstmrf.readers.indices import find_installed_table, read_celestrak, read_csv, read_gfz, read_indices
@@ -220,9 +221,10 @@ def _fit(observations, tec, table, config, notes) -> list[str]:
             f"{lost:.0f} % of the points lack a whole window of {config.seq_len} h of TEC maps ({period}) and would be "
             "left out; the maps must begin that many hours before the observations"
         )
-    profile, blocks = observations["profile"].values[usable], config.holdout_hours
+        notes += sentences(coverage(observations, tec, indices, config))
+    days = np.arange(first, last + 1)
     try:
-        split_points(hours[torch.from_numpy(usable)], profile, mode=config.split, block_hours=blocks, seed=config.seed)
+        split_by(config, hours.numpy()[usable], observations["profile"].values[usable], indices, days)
     except InputError as error:
         return [str(error)]
     return []

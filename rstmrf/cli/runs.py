@@ -42,6 +42,8 @@ def train(
         print_json({"run_dir": run_dir, "points": len(run.data.points), **run.evaluation.as_dict()})
         return
     typer.echo(f"{len(run.data.points)} points were used, {run.data.left_out} lack a whole window")
+    for sentence in run.data.lacking:
+        typer.echo(f"  {sentence}")
     typer.echo(f"held out, RMSE of log10 Ne: IRI {scores['IRI']:.3f}, R-STMRF {scores['R-STMRF']:.3f} dex")
     typer.echo(f"{100 * run.evaluation.skill:.1f} % below IRI; weights and scores are in {run_dir}")
 

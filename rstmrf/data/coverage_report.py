@@ -7,6 +7,7 @@ from rstmrf.config import RunConfig
 from rstmrf.errors import InputError
 
 HOUR = np.timedelta64(1, "h")
+WHOLE = "whole window"
 COLUMNS = ("points", "hours", "first", "last")
 
 
@@ -17,7 +18,7 @@ def coverage(observations, tec, indices, config: RunConfig) -> pd.DataFrame:
 
     Args:
         observations: Dataset of `point` with `time`.
-        tec: hourly maps, indices: hourly Kp and F10.7, both (time); hours left out are gaps.
+        tec: hourly maps, None in a run without; indices: hourly Kp and F10.7; both (time); hours left out are gaps.
         config: whose `seq_len`, `lead_hours` and `driver_hours` say how long the windows are.
 
     Returns:
@@ -27,16 +28,16 @@ def coverage(observations, tec, indices, config: RunConfig) -> pd.DataFrame:
     Raises:
         InputError: no point, map or index at all.
     """
-    sizes = {"observations": observations.sizes["point"], "TEC maps": tec.sizes["time"]}
-    for name, size in {**sizes, "indices": indices.sizes["time"]}.items():
+    maps = {} if tec is None else {"TEC maps": tec.sizes["time"]}
+    for name, size in {"observations": hours_of(observations).size, **maps, "indices": indices.sizes["time"]}.items():
         if not size:
             raise InputError(f"{name}: there are none; give one at least")
-    hour = observations["time"].values.astype("datetime64[h]")
-    rows, left = {}, np.ones(hour.size, bool)
-    for name, held, length in (
-        ("maps", tec["time"].values, config.seq_len + config.lead_hours),
-        ("indices", indices["time"].values, config.driver_hours or config.seq_len),
-    ):
+    hour = hours_of(observations)
+    rows, left, windows = {}, np.ones(hour.size, bool), []
+    if tec is not None:
+        windows.append(("maps", tec["time"].values, config.seq_len + config.lead_hours))
+    windows.append(("indices", indices["time"].values, config.driver_hours or config.seq_len))
+    for name, held, length in windows:
         held, first = np.unique(held.astype("datetime64[h]")), hour - (length - 1) * HOUR
         present = np.searchsorted(held, hour, side="right") - np.searchsorted(held, first)
         for reason, lacking in (
@@ -46,8 +47,24 @@ def coverage(observations, tec, indices, config: RunConfig) -> pd.DataFrame:
         ):
             rows[reason] = _row(hour[left & lacking])
             left &= ~lacking
-    rows["whole window"] = _row(hour[left])
+    rows[WHOLE] = _row(hour[left])
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS))
+
+
+def hours_of(observations) -> np.ndarray:
+    """The hour [datetime64] in which each observation lies."""
+    return observations["time"].values.astype("datetime64[h]")
+
+
+def sentences(table: pd.DataFrame) -> list[str]:
+    """What a table of `coverage` says of the points that have no whole window: one sentence for each reason."""
+    all_points = table["points"].sum()
+    lacking = table.drop(index=WHOLE)
+    return [
+        f"{row['points']} of {all_points} points lie {reason}: {str(row['first'])[:13]} to {str(row['last'])[:13]} UT, "
+        f"{row['hours']} h"
+        for reason, row in lacking[lacking["points"] > 0].iterrows()
+    ]
 
 
 def missing_hours(held) -> np.ndarray:

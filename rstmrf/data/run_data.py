@@ -18,6 +18,7 @@ from rstmrf.config import RunConfig
 from rstmrf.data.batch import PointSet, prepare_points
 from rstmrf.data.collocation import collocator
 from rstmrf.data.coverage import WindowCoverage
+from rstmrf.data.coverage_report import coverage, sentences
 from rstmrf.data.curtains import Curtains
 from rstmrf.data.dataset import BatchDataset
 from rstmrf.data.direction_table import DirectionTable
@@ -44,8 +45,9 @@ class RunData(L.LightningDataModule):
 
     Attributes:
         config: the settings, with the split's own seed written out;
-        points: the usable points; used: which of the observations they are; split: their parts; left_out: how many
-            observations have no whole window; last_hour: the last that a forecast knows, None for an analysis;
+        points: the usable points; used: which of the observations they are; split: their parts;
+        left_out: how many observations have no whole window; lacking: why, in sentences with their hours;
+        last_hour: the last that a forecast knows, None for an analysis;
         sources: where the inputs came from, as their readers' attributes say;
         directions: of all hours, where they are known beforehand (`with_directions`, or observed ones);
         targets, weights: log10 Ne and weight of each point as batches take them, where they are not the observed ones,
@@ -64,24 +66,17 @@ class RunData(L.LightningDataModule):
         of_windows |= {"driver_hours": config.driver_hours, "missing_hours": config.missing_hours}
         map_times = None if tec is None else tec["time"].values
         hours = _hours(time, days[0])
-        coverage = WindowCoverage(map_times, indices["time"].values, **of_windows)
-        self.used: Bool[np.ndarray, " o"] = coverage.usable(torch.from_numpy(hours)).numpy()
+        windows = WindowCoverage(map_times, indices["time"].values, **of_windows)
+        self.used: Bool[np.ndarray, " o"] = windows.usable(torch.from_numpy(hours)).numpy()
         self.left_out = int((~self.used).sum())
+        self.lacking = sentences(coverage(observations, tec, indices, config)) if self.left_out else []
         if not self.used.any():
             raise InputError(
                 f"none of {len(hours)} observations has a whole window of {config.seq_len} h of TEC maps and indices; "
                 "the maps must begin that many hours before the observations"
             )
         hours = hours[self.used]
-        self.split: Split = split_points(
-            hours,
-            observations["profile"].values[self.used].astype(np.int32),
-            mode=config.split,
-            block_hours=config.holdout_hours,
-            seed=config.split_seed,
-            gap_hours=max(config.seq_len, config.driver_hours or 0) if config.gap_hours is None else config.gap_hours,
-            activity=_highest_kp(indices, days),
-        )
+        self.split: Split = split_by(config, hours, observations["profile"].values[self.used], indices, days)
         forecast = config.mode == "forecast"
         self.last_hour = float(hours[self.split.rows(TRAIN, DEVELOPMENT)].max()) if forecast else None
         known = None if self.last_hour is None else days[0] + np.timedelta64(round(self.last_hour * 3600), "s")
@@ -172,6 +167,24 @@ class RunData(L.LightningDataModule):
         points, rows = self.fitted(), self.split.rows(DEVELOPMENT)
         sampler = TimeBinSampler(points.coords[rows, 3], EVALUATION_BATCH, bin_hours=24, shuffle=False)
         return DataLoader(BatchDataset(points, self.processor, rows=rows), sampler=sampler, batch_size=None)
+
+
+def split_by(config: RunConfig, hours, profile, indices, days) -> Split:
+    """The split that a run of these settings has, of points at hours since the first of `days`.
+
+    Raises:
+        InputError: too little to hold any out.
+    """
+    gap_hours = max(config.seq_len, config.driver_hours or 0) if config.gap_hours is None else config.gap_hours
+    return split_points(
+        hours,
+        profile.astype(np.int32),
+        mode=config.split,
+        block_hours=config.holdout_hours,
+        seed=config.seed if config.split_seed is None else config.split_seed,
+        gap_hours=gap_hours,
+        activity=_highest_kp(indices, days),
+    )
 
 
 def _resolved(config: RunConfig, has_maps: bool) -> RunConfig:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rstmrf.data.coverage_report import coverage, missing_hours
+from rstmrf.data.run_data import RunData
 from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
 
@@ -60,3 +61,15 @@ def test_whole_windows_are_those_that_batches_are_cut_from(
 def test_nothing_at_all_is_refused(thin_observations, sample_tec, sample_indices, tiny_config):
     with pytest.raises(InputError, match="TEC maps: there are none"):
         coverage(thin_observations, sample_tec.isel(time=[]), sample_indices, tiny_config)
+
+
+def test_a_run_says_which_points_it_leaves_out(thin_observations, sample_tec, sample_indices, tiny_config):
+    late = sample_tec.isel(time=slice(9, None))
+    run = RunData(thin_observations, late, sample_indices, tiny_config.changed(missing_hours="mask"))
+    (sentence,) = run.lacking
+    assert sentence.startswith(f"{run.left_out} of {thin_observations.sizes['point']} points lie before the maps begin")
+    assert "2019-04-25 00 to 2019-04-25 10 UT, 11 h" in sentence
+    whole = RunData(thin_observations, None, sample_indices, tiny_config.changed(w_tec_direction=0.0))
+    assert not whole.left_out and whole.lacking == []
+    table = coverage(thin_observations, None, sample_indices, tiny_config)
+    assert table.loc["whole window", "points"] == thin_observations.sizes["point"] and "maps" not in str(table.index)
