@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from rstmrf.errors import InputError, quoted
-from rstmrf.files import read_json
+from rstmrf.files import read_json, write_whole
 from rstmrf.limits import check_highest
 from rstmrf.presets import PRESETS
 
@@ -233,7 +233,7 @@ class RunConfig(BaseModel):
 
     def save(self, path: str | Path) -> None:
         """Write as JSON."""
-        Path(path).write_text(self.model_dump_json(indent=2) + "\n")
+        write_whole(path, (self.model_dump_json(indent=2) + "\n").encode())
 
     @classmethod
     def load(cls, path: str | Path) -> "RunConfig":

@@ -1,12 +1,14 @@
 """Files of unknown make: nothing but a regular file is opened, and nothing is unpacked beyond a stated size.
 
 Readers pass everything through here first, so that a pipe cannot hang them, a device or an archive cannot fill memory,
-and a damaged file ends in one sentence.
+and a damaged file ends in one sentence. What is written is whole, or it is what was there before.
 """
 
+import errno
 import gzip
 import io
 import json
+import os
 import stat
 import struct
 import tokenize
@@ -27,6 +29,45 @@ DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError),
     *(AssertionError, ImportError, SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
+
+
+#: what the system says of a place that takes no more, or nothing at all
+NOT_WRITABLE = {
+    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM") if hasattr(errno, name)
+}
+
+
+@contextmanager
+def writing(place, remedy: str = "free space there, or give another place"):
+    """Turn what the system says of a full disk, or of a folder that may not be written, into InputError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE:
+            raise
+        raise InputError(f"{place}: cannot be written ({error.strerror}); {remedy}") from error
+
+
+@contextmanager
+def whole_file(path):
+    """A place beside `path` to write to; it is moved to `path` when done, and taken away where anything went wrong."""
+    path = Path(path)
+    unfinished = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield unfinished
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def write_whole(path, content: bytes) -> None:
+    """Write bytes, flushed to the disk, whole or not at all."""
+    with whole_file(path) as place, place.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import typer
 from rstmrf.cli.output import print_json
 from rstmrf.cli.runs import Drivers, Json, RunDir, Tec
 from rstmrf.errors import InputError
+from rstmrf.files import whole_file, writing
 
 
 def predict(
@@ -117,9 +118,8 @@ def _moments(text):
 
 
 def _write(ds, out):
-    part = out.with_name(f"{out.name}.part")
-    ds.to_netcdf(part, engine="h5netcdf")
-    part.replace(out)
+    with writing(f"--out {out}"), whole_file(out) as place:
+        ds.to_netcdf(place, engine="h5netcdf")
 
 
 def show(

@@ -10,6 +10,7 @@ from rstmrf.background import IriBackground
 from rstmrf.data.coverage import HOUR
 from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
+from rstmrf.files import whole_file, writing
 from rstmrf.model.weights import save_model
 from rstmrf.model.whole import RSTMRF
 
@@ -122,9 +123,8 @@ def _write_inputs(path: Path, processor, iri) -> None:
         encoding = {"vtec_tecu": {"zlib": True, "complevel": 4, "shuffle": True}}
     times = [name for name in ("time", "index_time", "day") if name in ds.coords]
     encoding |= {name: {"units": "hours since 1970-01-01", "dtype": "int64"} for name in times}
-    unfinished = path.with_suffix(".part")
-    ds.to_netcdf(unfinished, engine="h5netcdf", encoding=encoding)
-    unfinished.replace(path)
+    with writing(path), whole_file(path) as place:
+        ds.to_netcdf(place, engine="h5netcdf", encoding=encoding)
 
 
 def _maps(processor, rows) -> xr.Dataset:

@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 
 from rstmrf.config import RunConfig
 from rstmrf.errors import InputError, quoted
-from rstmrf.files import given_path, read_bytes, read_json
+from rstmrf.files import given_path, read_bytes, read_json, write_whole, writing
 from rstmrf.model.whole import RSTMRF
 
 #: of the weights' file; that of the default settings has half a megabyte
@@ -84,7 +84,6 @@ def save_model(
         training: anything JSON holds.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / WEIGHTS
     weights = save({name: value.contiguous() for name, value in model.state_dict().items()})
     description = ModelDescription(
@@ -99,18 +98,15 @@ def save_model(
     )
     # A process killed between the two leaves weights that the description's digest does not fit: it is noticed.
     content = {**asdict(description), "weights": hashlib.sha256(weights).hexdigest(), "config": config.model_dump()}
-    unfinished = path.with_suffix(".part")
-    unfinished.write_bytes(weights)
-    unfinished.replace(path)
-    write_json(folder / DESCRIPTION, content)
+    with writing(folder):
+        write_whole(path, weights)
+        write_json(folder / DESCRIPTION, content)
     return path
 
 
 def write_json(path: Path, content: dict) -> None:
     """Write a dictionary as JSON, whole or not at all."""
-    unfinished = path.with_suffix(".json.part")
-    unfinished.write_text(json.dumps(content, indent=2) + "\n")
-    unfinished.replace(path)
+    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def load_model(folder) -> LoadedModel:

@@ -10,6 +10,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
+from rstmrf.files import writing
 from rstmrf.predict import cf
 from rstmrf.predict.grids import GridRequest
 
@@ -21,6 +22,11 @@ def write_blocks(path: Path, ds: xr.Dataset, request: GridRequest, digest: str, 
     """
     notes = path.with_suffix(".zarr.unfinished")
     asked = json.dumps({"request": dask.base.tokenize(*request, digest), "variables": request.names})
+    with writing(path, "free space there, and go on with the same call, or give another place"):
+        _write_blocks(path, notes, ds, request, asked, resume)
+
+
+def _write_blocks(path, notes, ds, request, asked, resume):
     finished = _finished(notes, asked) if resume and path.exists() else None
     if finished is None:
         _begin(path, notes, ds, asked)

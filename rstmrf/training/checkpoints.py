@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import pickletools
 import zipfile
 from pathlib import Path
@@ -14,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from rstmrf.errors import InputError
-from rstmrf.files import MB, read_bytes, refusing_damage, unpacked
+from rstmrf.files import MB, read_bytes, refusing_damage, unpacked, write_whole
 
 LAST = "last.ckpt"
 #: what a checkpoint holds for going on only: moments of the optimizer, the rate, weights before averaging
@@ -52,17 +51,6 @@ class CheckpointFiles(TorchCheckpointIO):
 
     def load_checkpoint(self, path, map_location="cpu", weights_only=True):
         return relocated(read_checkpoint(path, map_location), Path(path).parent)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place, flush it, and move it there: it is whole, or it is the one that was there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def save_whole(state: dict[str, Tensor], path: Path) -> None:

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import (
 
 from rstmrf.data.direction_table import DirectionTable
 from rstmrf.data.run_data import RunData
+from rstmrf.files import writing
 from rstmrf.model.whole import RSTMRF
 from rstmrf.runtime import keep_freed_memory
 from rstmrf.training import guard
@@ -25,6 +26,8 @@ from rstmrf.training.run_folder import CHECKPOINTS, HEAD, go_on, held, identity,
 from rstmrf.training.schedule import warm_up_and_cosine
 from rstmrf.training.terms import shared_terms
 from rstmrf.training.trainer import keep_best, keep_last, make_trainer, quiet
+
+GO_ON = "what was saved there is whole, and resume=True goes on from the last epoch"
 
 
 class TrainingModule(L.LightningModule):
@@ -109,14 +112,19 @@ def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = Fals
 
     Raises:
         InputError: `resume` without a run, or with one of other settings or other data; a loss, gradient or weight that
-            is not finite; another run in this folder.
+            is not finite; another run in this folder; a folder that cannot be written, or a full disk.
+        KeyboardInterrupt: the run was interrupted; what was saved is whole.
     """
     run_dir = Path(run_dir)
     keep_freed_memory()
-    if not resume:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    with held(run_dir):
-        return _train(data, run_dir, resume, {"enable_progress_bar": progress, **trainer_options})
+    with writing(run_dir, f"free space there, or give another run_dir; {GO_ON}"):
+        if not resume:
+            run_dir.mkdir(parents=True, exist_ok=True)
+        with held(run_dir):
+            try:
+                return _train(data, run_dir, resume, {"enable_progress_bar": progress, **trainer_options})
+            except SystemExit:  # so Lightning ends a run that is interrupted, and a notebook's kernel with it
+                raise KeyboardInterrupt(f"training in {run_dir} was interrupted; {GO_ON}") from None
 
 
 def _train(data: RunData, run_dir: Path, resume: bool, options: dict) -> RSTMRF:
