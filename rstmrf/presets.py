@@ -32,17 +32,19 @@ PRESETS: dict[str, dict[str, Any]] = {
         "tec_feat_dim": 12,
     },
     "month": {
-        "epochs": 24,
+        "epochs": 16,
         "patience": 8,
         "learning_rate": 2e-3,
         "split": "days",
         "time_mode": "elapsed",
         "tec_downsample_factor": 6,
         "direction_source": "observed",
-        "w_tec_direction": 0.1,
+        "w_tec_direction": 0.2,
         "collocation_points": 1024,
         "collocation_hours": "all",
+        "collocation_altitude": "column",
         "collocation_windows": 8,
+        "inversion_every_epochs": 2,
     },
 }
 

@@ -182,9 +182,13 @@ def _kept(found, seed, cells):
     return kept
 
 
-def _keep(rows, row):
-    rows.append(row)
-    RESULTS.write_text(json.dumps(rows, separators=(",", ":")) + "\n")
+def _kept_rows() -> list[dict]:
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+
+
+def _keep(row):
+    with FileLock(RESULTS.with_suffix(".lock")):  # another process may run other variants
+        RESULTS.write_text(json.dumps([*_kept_rows(), row], separators=(",", ":")) + "\n")
     errors = (round(overall(row, s["part"], s["against"]), 4) for s in row["scores"])
     print(row["variant"], row["seed"], *errors, flush=True)
 
@@ -201,17 +205,21 @@ def main():
     if arguments.explore is not None:
         explore(arguments.folder, arguments.explore)
         return
-    rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    done = {(row["variant"], row["seed"]) for row in rows}
     for seed in arguments.seeds:
         for name in arguments.only:
-            if (name, seed) not in done:
-                _keep(rows, run(arguments.folder, name, VARIANTS[name], seed))
-    done = {(row["variant"], row["seed"]) for row in rows}
+            if (name, seed) not in _done():
+                _keep(run(arguments.folder, name, VARIANTS[name], seed))
     for name in TOGETHER:
-        if name in arguments.only and all((name, seed) in done for seed in SEEDS):
-            if (_mean_of(name), None) not in done:
-                _keep(rows, together(arguments.folder, name))
+        if (
+            name in arguments.only
+            and {(name, seed) for seed in SEEDS} <= _done()
+            and (_mean_of(name), None) not in _done()
+        ):
+            _keep(together(arguments.folder, name))
+
+
+def _done() -> set[tuple]:
+    return {(row["variant"], row["seed"]) for row in _kept_rows()}
 
 
 if __name__ == "__main__":
