@@ -185,17 +185,11 @@ class RunConfig(BaseModel):
                 f"direction_hinge={self.direction_hinge:g} with direction_mode='document': that form has no hinge; "
                 "set direction_hinge=1.0"
             )
-        if self.collocation_altitude == "column":
-            if not self.collocation_points:
-                raise InputError(
-                    "collocation_altitude='column' with collocation_points=0: there are no columns; give "
-                    "collocation_points=1024"
-                )
-            if self.direction_mode == "document":
-                raise InputError(
-                    "collocation_altitude='column' with direction_mode='document': the document compares points; "
-                    "set direction_mode='metric'"
-                )
+        if self.collocation_altitude == "column" and self.direction_mode == "document":
+            raise InputError(
+                "collocation_altitude='column' with direction_mode='document': the document compares points; "
+                "set direction_mode='metric'"
+            )
         if self.mode == "forecast" and self.split != "last-days":
             raise InputError(f"mode='forecast' with split={self.split!r}: a forecast holds out split='last-days'")
 

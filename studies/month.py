@@ -210,11 +210,8 @@ def main():
             if (name, seed) not in _done():
                 _keep(run(arguments.folder, name, VARIANTS[name], seed))
     for name in TOGETHER:
-        if (
-            name in arguments.only
-            and {(name, seed) for seed in SEEDS} <= _done()
-            and (_mean_of(name), None) not in _done()
-        ):
+        done = _done()
+        if name in arguments.only and {(name, seed) for seed in SEEDS} <= done and (_mean_of(name), None) not in done:
             _keep(together(arguments.folder, name))
 
 

@@ -118,10 +118,6 @@ def test_processes_share_whole_columns(tiny_data, tiny_config):
     assert sorted(map(tuple, torch.cat(parts).tolist())) == sorted(map(tuple, whole.tolist()))
 
 
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [({"collocation_points": 0}, "no columns"), ({"collocation_points": 60, "direction_mode": "document"}, "metric")],
-)
-def test_columns_that_cannot_be_are_refused(changes, named):
-    with pytest.raises(InputError, match=named):
-        RunConfig(collocation_altitude="column", **changes)
+def test_the_document_form_knows_no_columns():
+    with pytest.raises(InputError, match="the document compares points; set direction_mode='metric'"):
+        RunConfig(collocation_altitude="column", direction_mode="document")
