@@ -4,13 +4,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studies.claims import HOLDS, IN_PART, NOT, glued, verdict
+from studies.claims import HOLDS, IN_PART, NOT, NOT_TOLD, claims_table, glued, sections, verdict
 from studies.direction import direction_errors
 
 
 @pytest.mark.parametrize(
     ("document", "ours", "said"),
-    [(100, 105, HOLDS), (100, 130, IN_PART), (130, 100, IN_PART), (100, 400, NOT), (0, 68.6, NOT), (0.4, 0.0, NOT)],
+    [
+        (100, 105, HOLDS),
+        (100, 130, IN_PART),
+        (130, 100, IN_PART),
+        (100, 400, NOT),
+        (0, 68.6, NOT),
+        (0.4, 0.0, NOT),
+        (0, 0, HOLDS),
+        ([200, 300], 250, HOLDS),
+        ([200, 300], 325, HOLDS),
+        ([200, 300], 185, HOLDS),
+        ([200, 300], 440, IN_PART),
+        ([200, 300], 38, NOT),
+    ],
 )
 def test_verdicts(document, ours, said):
     assert verdict(document, ours) == said
@@ -26,6 +39,21 @@ def test_chapters_glue_the_known_figures():
     assert figures["sw_seq (MB)"] == pytest.approx(0.098304)
     assert figures["tec_grad_direction (MB)"] == pytest.approx(68.583424)
     assert figures["TEC cache (MB)"] == pytest.approx(12.056, abs=0.001)
+
+
+def test_every_claim_finds_its_figure():
+    figures = glued("memory", "disk", "tradeoffs", "training-step")
+    claims = [claim for section in sections() for claim in section["claims"]]
+    assert len(claims) >= 75 and len({(claim["row"], claim["claim"]) for claim in claims}) == len(claims)
+    for section in sections():
+        table = claims_table(section, figures)
+        assert len(table) == len(section["claims"])
+
+
+def test_what_seeds_cannot_tell_apart_has_no_verdict():
+    section = {"claims": [{"row": "S36", "claim": "skill", "document": 0.98, "figure": "skill", "apart": "apart"}]}
+    assert claims_table(section, {"skill": 1.3, "apart": 0})["verdict"].item() == NOT_TOLD
+    assert claims_table(section, {"skill": 1.3, "apart": 1})["verdict"].item() == IN_PART
 
 
 def test_coarser_maps_of_finer_structure_point_elsewhere():
