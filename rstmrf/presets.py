@@ -2,8 +2,8 @@
 
 from typing import Any
 
-#: What a preset changes; the document's sections "CPU, 8 GB" (S32) and "GPU, 4 GB" (S33); the embedded sample;
-#: and weeks of profiles, as settings were compared on development days of a simulated month (studies/month.py).
+#: What a preset changes; the document's sections "CPU, 8 GB" (S32) and "GPU, 4 GB" (S33); the embedded sample,
+#: by studies/sample_direction.py; and weeks of profiles, as settings were compared on a simulated month (studies/month.py)
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "cpu-8gb": {
@@ -30,6 +30,10 @@ PRESETS: dict[str, dict[str, Any]] = {
         "longitude_jitter_deg": 30.0,
         "tec_downsample_factor": 6,
         "tec_feat_dim": 12,
+        "w_tec_direction": 0.1,
+        "collocation_points": 1024,
+        "collocation_hours": "all",
+        "collocation_altitude": "column",
     },
     "month": {
         "epochs": 16,
@@ -54,6 +58,8 @@ DOCUMENT_MODE: dict[str, Any] = {
     "time_mode": "document",
     "direction_mode": "document",
     "direction_training": "joint",
+    "collocation_points": 0,
+    "collocation_altitude": "peak",
     "chapman_mode": "document",
     "chapman_target": "fused",
     "omega_0": 30.0,

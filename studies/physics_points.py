@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import machine
 from rstmrf.config import RunConfig
-from studies.sources import SEEDS, run, step_of
+from studies.sources import AT_OBSERVATIONS, SEEDS, run, step_of
 
 RESULTS = Path(__file__).parent / "results" / "physics_points.json"
 CHOICES = (None, 128, 32)
@@ -17,7 +17,7 @@ CHOICES = (None, 128, 32)
 
 def main():
     """Measure, print and write `results/physics_points.json`."""
-    configs = {str(n or "all"): RunConfig.preset("sample", physics_points=n) for n in CHOICES}
+    configs = {str(n or "all"): RunConfig.preset("sample", **AT_OBSERVATIONS, physics_points=n) for n in CHOICES}
     seconds = machine.interleaved_seconds({name: step_of(config) for name, config in configs.items()}, 15)
     rows = []
     for name, config in configs.items():

@@ -29,6 +29,7 @@ from rstmrf.training.losses import loss_terms, total_loss
 
 RESULTS = Path(__file__).parent / "results" / "sources.json"
 SEEDS = (10, 11, 12)
+AT_OBSERVATIONS = {"collocation_points": 0, "w_tec_direction": 0.05}
 WAYS = {
     "learned first": {},
     "learned in every step": {"direction_training": "joint"},
@@ -80,7 +81,7 @@ def step_of(config: RunConfig):
 
 def main():
     """Measure, print and write `results/sources.json`."""
-    configs = {name: RunConfig.preset("sample", **changes) for name, changes in WAYS.items()}
+    configs = {name: RunConfig.preset("sample", **AT_OBSERVATIONS, **changes) for name, changes in WAYS.items()}
     seconds = machine.interleaved_seconds({name: step_of(config) for name, config in configs.items()}, 15)
     rows = []
     for name, config in configs.items():

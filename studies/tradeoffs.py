@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results" / "tradeoffs.json"
 #: the sample's schedule, never stopped early, with the default sizes of batch, maps and channels
 BASE = {"preset": "sample", "batch_size": 2048, "tec_downsample_factor": 4, "tec_feat_dim": 16, "patience": 100}
+BASE |= {"collocation_points": 0, "w_tec_direction": 0.05}
 BASE |= {"direction_training": "joint"}
 #: by batch size; the last batch of a group of hours is smaller, so steps of an epoch are not in proportion to 1 / batch
 EPOCHS = {2048: 7, 1024: 4, 512: 2}
