@@ -1,5 +1,6 @@
 """One frozen, validated set of settings for a run, and its presets."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -247,7 +248,9 @@ def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     key, value = quoted(".".join(map(str, first["loc"]))), quoted(repr(first["input"]))
     if first["type"] == "extra_forbidden":
-        return f"{key}={value}: there is no setting {key!r}; the settings are {', '.join(RunConfig.model_fields)}"
+        near = get_close_matches(key, RunConfig.model_fields, n=3)
+        remedy = f"did you mean {' or '.join(near)}?" if near else "`rstmrf train --help` lists the settings"
+        return f"{key}={value}: there is no setting {key!r}; {remedy}"
     hint = " (write True or False: papermill reads 'true' as text)" if first["type"] == "bool_type" else ""
     wanted = RunConfig.model_fields[key].description if key in RunConfig.model_fields else ""
     return f"{key}={value} is not accepted: {first['msg'].lower()}{hint}; {key} is: {wanted}"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-#: What a preset changes; the document's sections "CPU, 8 GB" (S32) and "GPU, 4 GB" (S33); the embedded sample,
-#: by studies/sample_direction.py; and weeks of profiles, as settings were compared on a simulated month (studies/month.py)
+#: What a preset changes; the document's sections "CPU, 8 GB" (S32) and "GPU, 4 GB" (S33); the embedded sample
+#: (studies/sample_direction.py); and weeks of profiles, by what was tried on a simulated month (studies/month.py)
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "cpu-8gb": {
