@@ -228,6 +228,13 @@ def _peaks_not_worse(rows, key):
     return {**texts, "reached": "–" if judged is None else _yes(not len(judged[0]))}
 
 
+def coverage(rows, part=LOCKED) -> pd.Series:
+    """Share of observations within the stated 90 % interval [%], mean (range) over a variant's runs."""
+    found = table(rows, "calibration", part)
+    whole = found[found["stratum"] == "all"]
+    return (100 * whole["coverage_90"].astype(float)).groupby(whole["variant"], sort=False).agg(mean_range, digits=1)
+
+
 def _seed(row):
     return "all" if row["seed"] is None else row["seed"]
 

@@ -36,8 +36,10 @@ BASE = {
     "split_seed": 0,
     "w_tec_direction": 0.0,
     "collocation_points": 0,
+    "collocation_altitude": "peak",
     "epochs": 16,
     "longitude_jitter_deg": 10.0,
+    "inversion_every_epochs": 4,
 }
 MASKED = {"night_low_weight": 0.0}
 VARIANTS = {
@@ -45,6 +47,7 @@ VARIANTS = {
     "all believed": {},
     "low nights masked": MASKED,
     "low nights masked, inverted": {**MASKED, "observation": "inverted"},
+    "low nights masked, slant": {**MASKED, "observation": "slant"},
     "low nights masked, time of day, inverted": {**MASKED, "time_mode": "diurnal", "observation": "inverted"},
 }
 CREDITS = [

@@ -90,4 +90,6 @@ def test_baselines_are_those_of_the_first_seed(rows):
 def test_verdicts_are_counted_over_the_runs(rows):
     for passed, row in zip((False, True), rows, strict=False):
         row["verdict held-out times"] = {"coverage_90": passed, "tells_places_apart": True}
+        row["scores"][0]["calibration"] = [{"stratum": "all", "cell": "all", "coverage_90": 0.86 + 0.04 * passed}]
+    assert tables.coverage(rows).to_dict() == {ON: "88.0 (86.0–90.0)"}
     assert tables.verdicts(rows).loc[ON].tolist() == ["1 of 2", "2 of 2"]
