@@ -47,7 +47,7 @@ VARIANTS = {
     "all believed": {},
     "low nights masked": MASKED,
     "low nights masked, inverted": {**MASKED, "observation": "inverted"},
-    "low nights masked, slant": {**MASKED, "observation": "slant"},
+    "low nights masked, time of day, slant": {**MASKED, "time_mode": "diurnal", "observation": "slant"},
     "low nights masked, time of day, inverted": {**MASKED, "time_mode": "diurnal", "observation": "inverted"},
 }
 CREDITS = [
