@@ -128,7 +128,7 @@ def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = Fals
 
 
 def _train(data: RunData, run_dir: Path, resume: bool, options: dict) -> RSTMRF:
-    config = data.config
+    config, given = data.config, data
     run, last = identity(data), None
     if resume:
         last = go_on(run_dir, config, run)
@@ -148,6 +148,7 @@ def _train(data: RunData, run_dir: Path, resume: bool, options: dict) -> RSTMRF:
         callbacks = _callbacks(data, run_dir / CHECKPOINTS, best, options["enable_progress_bar"])
         trainer = make_trainer(config, run_dir, config.epochs, callbacks, options)
         trainer.fit(module, data, ckpt_path=last, weights_only=True)
+    given.targets, given.weights = data.targets, data.weights  # baselines are made of the same
     model.load_state_dict(_weights(best.best_model_path))
     return model.eval().cpu()
 

@@ -67,6 +67,14 @@ def test_the_development_score_compares_what_inversion_makes_of_the_model(few, t
     assert score == pytest.approx(error.square().mean().sqrt().item(), rel=1e-3)
 
 
+def test_the_callers_data_know_the_targets_where_directions_are_learned_first(few, tmp_path):
+    data = few(epochs=1, w_tec_direction=0.1, head_epochs=1)
+    train(data, tmp_path / "run")
+    rows = data.split.rows(TRAIN)
+    assert data.targets is not None and (data.targets[rows] != data.points.log10_ne_m3[rows]).float().mean() > 0.9
+    assert data.fitted().log10_ne_m3 is data.targets
+
+
 def test_before_the_epoch_told_targets_are_those_observed(few, tmp_path):
     data = few(epochs=1, inversion_from_epoch=3)
     train(data, tmp_path / "run")
