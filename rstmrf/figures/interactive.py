@@ -43,11 +43,11 @@ def _figure(at: xr.Dataset, alt_km: float):
     first = int(np.abs(levels - alt_km).argmin())
     sections = np.unique(np.linspace(0, len(lon) - 1, MOST_SECTIONS).round().astype(int))
     figure = make_subplots(
-        1, 2, specs=[[{"type": "scene"}, {"type": "xy"}]], column_widths=[0.55, 0.45],
+        1, 2, specs=[[{"type": "scene"}, {"type": "xy"}]], column_widths=[0.55, 0.45], horizontal_spacing=0.16,
         subplot_titles=["electron density on the globe", "section along a meridian"],
     )  # fmt: skip
     colours = {"cmin": float(log10_ne.min()), "cmax": float(log10_ne.max()), "colorscale": "Viridis"}
-    bar = {"title": "log10 Ne<br>(m⁻³)", "x": 0.5, "len": 0.7}
+    bar = {"title": "log10 Ne<br>(m⁻³)", "x": 0.47, "len": 0.7}
     x, y, z = _sphere(*np.meshgrid(lat, lon, indexing="ij"))
     unlit = {"ambient": 1, "diffuse": 0}
     globe = go.Surface(x=x, y=y, z=z, surfacecolor=log10_ne.values[first], colorbar=bar, lighting=unlit, **colours)
