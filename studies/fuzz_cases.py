@@ -82,7 +82,8 @@ def odd_values(values: np.ndarray, rng) -> np.ndarray:
     if way == 0:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            return values.astype(str(rng.choice(DTYPES)))
+            dtype = str(rng.choice(DTYPES))
+            return (values.astype(float) if values.dtype.kind == "M" and "S" in dtype else values).astype(dtype)
     values = np.array(values, float) if values.dtype.kind in "fiu" else np.array(values)
     if values.dtype.kind != "f" or not values.size:
         return values

@@ -13,6 +13,7 @@ from rstmrf.errors import InputError
 from rstmrf.files import whole_file, writing
 from rstmrf.model.weights import save_model
 from rstmrf.model.whole import RSTMRF
+from rstmrf.readers.hdf5 import check_heaps
 
 INPUTS = "inputs.nc"
 #: attributes in which readers say where data come from
@@ -82,6 +83,7 @@ def read_run_inputs(run_dir) -> RunInputs | None:
     if not path.exists():
         return None
     try:
+        check_heaps(path)
         with xr.open_dataset(path, engine="h5netcdf") as packed:
             ds = packed.load()
         if ds.attrs["format"] != _FORMAT:

@@ -8,6 +8,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from rstmrf.errors import InputError
+from rstmrf.readers.hdf5 import check_heaps
 from rstmrf.readers.occultations import KM_UNITS, ne_factor
 from rstmrf.readers.station_points import station_points
 from rstmrf.units import EARTH_RADIUS_KM
@@ -61,12 +62,13 @@ def read_madrigal(path: str | Path, alt_range_km: tuple[float, float] = (80.0, 1
 def _load(path: Path) -> tuple[dict[str, Float[np.ndarray, " n"]], dict[str, str], dict[str, str]]:
     """Columns of numbers and their units by lower-case name, and what is said of the experiment."""
     try:
+        check_heaps(path)
         with h5py.File(path, "r") as file:
             rows = np.asarray(file[TABLE])
             names = rows.dtype.names or ()
             table = {name.lower(): rows[name].astype(float) for name in names if rows.dtype[name].kind in "iuf"}
             listed, said = ([*np.asarray(file[name])] if name in file else [] for name in (PARAMETERS, EXPERIMENT))
-    except (OSError, KeyError, AttributeError, RuntimeError) as error:
+    except (OSError, KeyError, ValueError, AttributeError, RuntimeError) as error:
         raise InputError(f"{path}: cannot be read as a Madrigal HDF5 file with '{TABLE}' ({error}).") from error
     units = {_text(row[0]).lower(): _text(row[3]) for row in listed if len(row) > 3}
     return table, units, {_text(row[0]).lower(): _text(row[1]) for row in said if len(row) > 1}

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from rstmrf.files import MB, refusing_damage, regular_file
+from rstmrf.readers.hdf5 import check_heaps
 
 #: of all variables together; of a list of one dimension, which is read when the file is opened; of a packed chunk
 MOST_VALUES, LONGEST_LIST, LARGEST_CHUNK_MB = 1 << 26, 1 << 20, 256
@@ -46,6 +47,7 @@ def numbers(values) -> np.ndarray:
 
 
 def _look_through(path: Path | io.BytesIO, most_values: int) -> None:
+    check_heaps(path)
     with h5py.File(path, "r") as file:
         if len(file) > MOST_VARIABLES:
             raise ValueError(f"{len(file)} variables, accepted are up to {MOST_VARIABLES}")

@@ -168,6 +168,19 @@ def test_sparse_hdf5(tmp_path):
         refused(reader, tmp_path / name, "chunks of 763 MB")
 
 
+def test_a_heap_that_the_library_would_never_leave(tmp_path, sample_tec):
+    """The fuzzer's case 772 of TEC maps: reading went round an object of length 0 for ever."""
+    path = tmp_path / "maps.nc"
+    sample_tec.isel(time=slice(0, 3)).to_netcdf(path, engine="h5netcdf")
+    read_tec(path)
+    content = bytearray(path.read_bytes())
+    first = content.find(b"GCOL\x01") + 16
+    content[first : first + 16] = bytes(16)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"maps.nc: .*a heap of the file has an object of no length"):
+        read_tec(path)
+
+
 def test_links_out_of_a_netcdf_file_are_not_followed(tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as other:
         other["ne"] = np.ones(20)
