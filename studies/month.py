@@ -71,10 +71,10 @@ def score(row: dict, model, data: RunData, truth, tec, sigma) -> dict:
         stated = sigma(data.part(PARTS[part])).numpy()
         for against, values in (("observations", None), ("truth", truth)):
             found = validate(model, data, part=part, tec=tec, truth=values, sigma=stated, n_bootstrap=200)
-            locked = part == "held-out times"
+            cells = part == "held-out times" and row["variant"].removesuffix(_mean_of("")) in TOGETHER
             if against == "observations":
                 row[f"verdict {part}"] = calibration_verdict(found.tables["calibration"])
-            row["scores"].append({"part": part, "against": against, **_kept(found, row["seed"], locked)})
+            row["scores"].append({"part": part, "against": against, **_kept(found, row["seed"], cells)})
     return row
 
 
