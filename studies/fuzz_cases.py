@@ -83,7 +83,7 @@ def odd_values(values: np.ndarray, rng) -> np.ndarray:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             dtype = str(rng.choice(DTYPES))
-            return (values.astype(float) if values.dtype.kind == "M" and "S" in dtype else values).astype(dtype)
+            return (values.astype(float) if values.dtype.kind == "M" and dtype[0] in "SU" else values).astype(dtype)
     values = np.array(values, float) if values.dtype.kind in "fiu" else np.array(values)
     if values.dtype.kind != "f" or not values.size:
         return values
