@@ -186,7 +186,7 @@ class RunConfig(BaseModel):
                 f"direction_hinge={self.direction_hinge:g} with direction_mode='document': that form has no hinge; "
                 "set direction_hinge=1.0"
             )
-        if self.collocation_altitude == "column" and self.direction_mode == "document":
+        if self.collocation_points and self.collocation_altitude == "column" and self.direction_mode == "document":
             raise InputError(
                 "collocation_altitude='column' with direction_mode='document': the document compares points; "
                 "set direction_mode='metric'"

@@ -120,4 +120,4 @@ def test_processes_share_whole_columns(tiny_data, tiny_config):
 
 def test_the_document_form_knows_no_columns():
     with pytest.raises(InputError, match="the document compares points; set direction_mode='metric'"):
-        RunConfig(collocation_altitude="column", direction_mode="document")
+        RunConfig(collocation_points=60, collocation_altitude="column", direction_mode="document")
