@@ -58,7 +58,7 @@ def wheel(tmp_path_factory):
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for path in (ROOT / name for name in BUILT_FROM):
         if path.is_dir():
-            shutil.copytree(path, source / path.name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            shutil.copytree(path, source / path.name, ignore=shutil.ignore_patterns("out", "__pycache__", ".*"))
         else:
             shutil.copy(path, source)
     run(sys.executable, "-c", BUILD, out, cwd=source)
