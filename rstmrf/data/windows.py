@@ -121,7 +121,9 @@ class SlidingWindowBatchProcessor:
         every = hours if collocation is None else torch.cat([hours, collocation.coords[:, 3]])
         rows, window = self.unique_windows(every)
         window, elsewhere = window[: len(hours)], window[len(hours) :]
-        others = collocation and Points(collocation.coords, collocation.background, elsewhere, collocation.column)
+        others = None
+        if collocation is not None:
+            others = Points(collocation.coords, collocation.background, elsewhere, collocation.column)
         sequences = self.tec is not None and (directions is None or self.tec_input)
         return Batch(
             coords=points.coords,

@@ -15,7 +15,7 @@ def check_heaps(file: Path | io.BytesIO) -> None:
     is heard. Other damage it notices itself.
     """
     if isinstance(file, io.BytesIO):
-        _check(file.getbuffer().tobytes())
+        _check(file.getvalue())
         return
     with file.open("rb") as opened:
         if file.stat().st_size:
