@@ -12,7 +12,8 @@ from rstmrf.data.batch import PointSet
 from rstmrf.data.night import dark_and_low
 from rstmrf.data.run_data import RunData
 from rstmrf.evaluation.baselines import MeanResidualTable
-from rstmrf.evaluation.stations import ALT_RANGE_KM, score_stations
+from rstmrf.evaluation.stations import score_stations
+from rstmrf.model.coordinates import TRAINED_KM
 from rstmrf.metrics import peak_errors, peak_errors_by_cell, score_table, strata_of
 from rstmrf.metrics.moments import profile_days
 from rstmrf.predict import Predictor
@@ -89,14 +90,14 @@ class OfTable(NamedTuple):
 
 def _stations(folder: Path):
     readers = {
-        "EISCAT": (EISCAT, lambda path: read_madrigal(path, ALT_RANGE_KM)),
+        "EISCAT": (EISCAT, lambda path: read_madrigal(path, TRAINED_KM)),
         "Boulder": (BOULDER, lambda path: read_digisonde_text(path, *BOULDER_PLACE)),
     }
     found = {}
     for name, (pattern, read) in readers.items():
         for path in sorted(folder.glob(pattern)):
             points = read(path)
-            inside = (points["alt_km"] >= ALT_RANGE_KM[0]) & (points["alt_km"] <= ALT_RANGE_KM[1])
+            inside = (points["alt_km"] >= TRAINED_KM[0]) & (points["alt_km"] <= TRAINED_KM[1])
             often = points["profile"] % EVERY_SOUNDING == 0 if name == "Boulder" else True
             found[NAMES[name]] = points.isel(point=(inside & points["measured"] & often).values)
     return found

@@ -15,8 +15,8 @@ from rstmrf.config import RunConfig
 from rstmrf.data.batch import PointSet, attach_background
 from rstmrf.data.tec_columns import LEVELS, LEVELS_KM, column_of_points
 from rstmrf.errors import InputError
+from rstmrf.model.coordinates import TRAINED_KM
 
-ALT_RANGE_KM = (120.0, 500.0)
 LARGEST_POOL, POINTS_AN_HOUR = 1 << 19, 1024
 ALTITUDES = ("peak", "uniform", "fixed", "column")
 
@@ -115,7 +115,7 @@ def _altitudes(kind, n, peak_km, width_km, rng):
     if kind == "fixed":
         return np.full(n, peak_km)
     if kind == "uniform":
-        return rng.uniform(*ALT_RANGE_KM, n)
+        return rng.uniform(*TRAINED_KM, n)
     if kind == "peak":
-        return np.clip(rng.normal(peak_km, width_km / np.sqrt(2.0), n), *ALT_RANGE_KM)
+        return np.clip(rng.normal(peak_km, width_km / np.sqrt(2.0), n), *TRAINED_KM)
     raise InputError(f"collocation_altitude={kind!r} is not accepted; give one of {', '.join(ALTITUDES)}")

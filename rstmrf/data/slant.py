@@ -10,8 +10,8 @@ from torch import Tensor
 from rstmrf.background.abel import CURTAIN, SHELLS_KM, TECU_PER_M3_KM
 from rstmrf.data.batch import Rays
 from rstmrf.data.curtains import Curtains, Residual, spread_over_curtain
+from rstmrf.model.coordinates import TRAINED_KM
 
-TRAINED_KM = (120.0, 500.0)
 _STEP_KM = 2.0
 TANGENTS_KM = np.arange(SHELLS_KM[0], SHELLS_KM[-1] + 0.1, _STEP_KM)
 

@@ -13,11 +13,11 @@ from torch import Tensor
 from rstmrf.background import IriBackground, vtec
 from rstmrf.data.batch import Points, attach_background
 from rstmrf.model import jets
+from rstmrf.model.coordinates import ALT_CENTRE_KM, ALT_HALF_RANGE_KM, TRAINED_KM
 
-LEVELS, RANGE_KM = 6, (120.0, 500.0)
+LEVELS = 6
 _NODES, _SHARES = np.polynomial.legendre.leggauss(LEVELS)
-_HALF_KM = (RANGE_KM[1] - RANGE_KM[0]) / 2
-LEVELS_KM, WEIGHTS_KM = RANGE_KM[0] + _HALF_KM * (1 + _NODES), _HALF_KM * _SHARES
+LEVELS_KM, WEIGHTS_KM = ALT_CENTRE_KM + ALT_HALF_RANGE_KM * _NODES, ALT_HALF_RANGE_KM * _SHARES
 _UNIT_DEX = 11.0  # log10 of the density [m⁻³] in which columns are counted, for the range of half precision
 
 
@@ -34,7 +34,7 @@ def column_of_points(
         lat, lon, hours: of the columns [deg, deg, h since start], whose points lie together, from below.
         background: IRI at the points, as in `BACKGROUND`; iri: where it is from, for the topside.
     """
-    levels_km, weights_km = vtec.gauss_levels(RANGE_KM[1], vtec.ALT_RANGE_KM[1])
+    levels_km, weights_km = vtec.gauss_levels(TRAINED_KM[1], vtec.ALT_RANGE_KM[1])
     places = [x.repeat_interleave(len(levels_km)) for x in (lat, lon)]
     alt_km = torch.from_numpy(levels_km).float().repeat(len(lat))
     above = attach_background(*places, alt_km, hours.double().repeat_interleave(len(levels_km)), iri)

@@ -6,9 +6,9 @@ import xarray as xr
 
 from rstmrf.errors import InputError
 from rstmrf.metrics import score_table, strata_of
+from rstmrf.model.coordinates import TRAINED_KM
 from rstmrf.units import local_time_hours
 
-ALT_RANGE_KM = (120.0, 500.0)
 MAX_SIGMA_DEX = 0.3
 
 
@@ -29,7 +29,7 @@ def score_stations(runs, points: xr.Dataset, *, max_sigma_dex=MAX_SIGMA_DEX, min
     """
     runs = runs if isinstance(runs, dict) else {"R-STMRF": runs}
     alt_km = points["alt_km"].values
-    used = points["measured"].values & (alt_km >= ALT_RANGE_KM[0]) & (alt_km <= ALT_RANGE_KM[1])
+    used = points["measured"].values & (alt_km >= TRAINED_KM[0]) & (alt_km <= TRAINED_KM[1])
     if "sigma_log10_ne" in points:
         used &= ~(points["sigma_log10_ne"].values > max_sigma_dex)
     if not used.any():

@@ -43,11 +43,11 @@ def _figure(at: xr.Dataset, alt_km: float):
     first = int(np.abs(levels - alt_km).argmin())
     sections = np.unique(np.linspace(0, len(lon) - 1, MOST_SECTIONS).round().astype(int))
     figure = make_subplots(
-        1, 2, specs=[[{"type": "scene"}, {"type": "xy"}]], column_widths=[0.55, 0.45], horizontal_spacing=0.16,
+        2, 1, specs=[[{"type": "scene"}], [{"type": "xy"}]], row_heights=[0.58, 0.42], vertical_spacing=0.17,
         subplot_titles=["electron density on the globe", "section along a meridian"],
     )  # fmt: skip
     colours = {"cmin": float(log10_ne.min()), "cmax": float(log10_ne.max()), "colorscale": "Viridis"}
-    bar = {"title": "log10 Ne<br>(m⁻³)", "x": 0.47, "len": 0.7}
+    bar = {"title": "log10 Ne<br>(m⁻³)", "x": 1.0, "len": 0.5, "y": 0.72}
     x, y, z = _sphere(*np.meshgrid(lat, lon, indexing="ij"))
     unlit = {"ambient": 1, "diffuse": 0}
     globe = go.Surface(x=x, y=y, z=z, surfacecolor=log10_ne.values[first], colorbar=bar, lighting=unlit, **colours)
@@ -56,7 +56,7 @@ def _figure(at: xr.Dataset, alt_km: float):
     line = {"color": "white", "width": 2}
     figure.add_trace(go.Scatter3d(x=x, y=y, z=z, mode="lines", line=line, hoverinfo="skip", showlegend=False), 1, 1)
     scale = {"zmin": colours["cmin"], "zmax": colours["cmax"], "colorscale": "Viridis", "showscale": False}
-    figure.add_trace(go.Heatmap(x=lat, y=levels, z=log10_ne.values[:, :, sections[0]], **scale), 1, 2)
+    figure.add_trace(go.Heatmap(x=lat, y=levels, z=log10_ne.values[:, :, sections[0]], **scale), 2, 1)
     altitudes = [
         _step(f"{level:g} km", {"surfacecolor": [values]}, 0)
         for level, values in zip(levels, log10_ne.values, strict=True)
@@ -65,14 +65,14 @@ def _figure(at: xr.Dataset, alt_km: float):
     figure.update_layout(
         title=f"R-STMRF, {str(at['time'].values)[:16]} UT",
         sliders=[
-            {"steps": altitudes, "active": first, "len": 0.45, "x": 0.0, "currentvalue": {"prefix": "altitude "}},
-            {"steps": meridian, "active": 0, "len": 0.4, "x": 0.6, "currentvalue": {"prefix": "longitude "}},
+            {"steps": altitudes, "active": first, "y": 0.52, "currentvalue": {"prefix": "altitude "}},
+            {"steps": meridian, "active": 0, "y": -0.06, "currentvalue": {"prefix": "longitude "}},
         ],
         scene={axis: {"visible": False} for axis in ("xaxis", "yaxis", "zaxis")} | {"aspectmode": "data"},
-        height=640,
+        height=1000,
     )
-    figure.update_xaxes(title="latitude (degrees)", row=1, col=2)
-    figure.update_yaxes(title="altitude (km)", row=1, col=2)
+    figure.update_xaxes(title="latitude (degrees)", row=2, col=1)
+    figure.update_yaxes(title="altitude (km)", row=2, col=1)
     return figure
 
 

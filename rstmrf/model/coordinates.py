@@ -9,7 +9,9 @@ from torch import Tensor
 from rstmrf.globe import metric
 from rstmrf.units import EARTH_RADIUS_KM
 
-ALT_CENTRE_KM, ALT_HALF_RANGE_KM = 310.0, 190.0  # 120 to 500 km becomes −1 to 1
+#: altitudes [km] that are trained; they become −1 to 1
+TRAINED_KM = (120.0, 500.0)
+ALT_CENTRE_KM, ALT_HALF_RANGE_KM = sum(TRAINED_KM) / 2, (TRAINED_KM[1] - TRAINED_KM[0]) / 2
 N_SPATIAL = {"document": 5, "unit-vector": 6}
 N_TEMPORAL = {"document": 1, "diurnal": 4, "elapsed": 5}
 

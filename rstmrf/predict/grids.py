@@ -12,9 +12,10 @@ import xarray as xr
 from dask.delayed import delayed
 
 from rstmrf.errors import InputError
+from rstmrf.model.coordinates import TRAINED_KM
 from rstmrf.predict import cf
 from rstmrf.predict.field import DensityField, Shipped
-from rstmrf.predict.layers import TRAINED_KM, check_m3000, check_tec_altitudes, layer_values
+from rstmrf.predict.layers import check_m3000, check_tec_altitudes, layer_values
 from rstmrf.predict.places import covered_hours
 from rstmrf.predict.points import density_values, layer_notes
 from rstmrf.units import hours_since

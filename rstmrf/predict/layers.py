@@ -12,12 +12,11 @@ from torch import Tensor
 from rstmrf.background.iri import ALT_RANGE_KM
 from rstmrf.background.vtec import M2_PER_TECU, M_PER_KM, gauss_levels
 from rstmrf.errors import InputError
-from rstmrf.model.coordinates import ALT_CENTRE_KM, ALT_HALF_RANGE_KM
+from rstmrf.model.coordinates import TRAINED_KM
 from rstmrf.predict.field import DensityField
 from rstmrf.units import critical_frequency_mhz, ne_from_log10
 
 #: where observations teach the model [km]; below and above it is IRI with a residual that nothing holds
-TRAINED_KM = (ALT_CENTRE_KM - ALT_HALF_RANGE_KM, ALT_CENTRE_KM + ALT_HALF_RANGE_KM)
 #: levels among which the highest density is sought before its root is [km]
 PEAK_LEVELS_KM = np.arange(150.0, 601.0, 10.0)
 _PRECISION_KM, _MOST_STEPS = 2e-3, 40

@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 
 from rstmrf.background.iri import ALT_RANGE_KM
 from rstmrf.errors import InputError
+from rstmrf.model.coordinates import TRAINED_KM
 from rstmrf.predict.cf import COVERAGE, place_coordinate, time_coordinate
 from rstmrf.predict.field import DensityField
-from rstmrf.predict.layers import TRAINED_KM
 from rstmrf.units import hours_since
 
 NAMES = ("time", "lat", "lon", "alt_km")

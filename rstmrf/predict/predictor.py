@@ -13,12 +13,12 @@ from rstmrf.data.batch import PointSet
 from rstmrf.data.saved_run import usable_hours
 from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
+from rstmrf.model.coordinates import TRAINED_KM
 from rstmrf.model.weights import ModelDescription
 from rstmrf.model.whole import RSTMRF
 from rstmrf.predict import cf
 from rstmrf.predict.field import DensityField, together
 from rstmrf.predict.grids import grid_request, lazy_dataset
-from rstmrf.predict.layers import TRAINED_KM
 from rstmrf.predict.places import answered, coverage, covered_hours, read_places, refuse_uncovered
 from rstmrf.predict.points import density_values
 from rstmrf.predict.profiles import layers_of_profiles, profile_coordinates

@@ -8,9 +8,9 @@ from jaxtyping import Float
 from rstmrf.background.iri import ALT_RANGE_KM
 from rstmrf.background.vtec import M2_PER_TECU, M_PER_KM
 from rstmrf.errors import InputError
+from rstmrf.model.coordinates import TRAINED_KM
 from rstmrf.predict import cf
 from rstmrf.predict.field import DensityField
-from rstmrf.predict.layers import TRAINED_KM
 from rstmrf.predict.places import covered_hours
 from rstmrf.units import EARTH_RADIUS_KM, ne_from_log10
 
