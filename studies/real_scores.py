@@ -13,9 +13,9 @@ from rstmrf.data.night import dark_and_low
 from rstmrf.data.run_data import RunData
 from rstmrf.evaluation.baselines import MeanResidualTable
 from rstmrf.evaluation.stations import score_stations
-from rstmrf.model.coordinates import TRAINED_KM
 from rstmrf.metrics import peak_errors, peak_errors_by_cell, score_table, strata_of
 from rstmrf.metrics.moments import profile_days
+from rstmrf.model.coordinates import TRAINED_KM
 from rstmrf.predict import Predictor
 from rstmrf.readers.digisonde import read_digisonde_text
 from rstmrf.readers.madrigal import read_madrigal
