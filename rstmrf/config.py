@@ -103,6 +103,9 @@ class RunConfig(BaseModel):
     head_learning_rate: float = Field(1e-2, gt=0, description="peak rate of AdamW for the ConvLSTM alone")
     direction_by_strength: bool = Field(False, description="S13 weighs points by the strength of TEC's gradient, too")
     direction_hinge: float = Field(1.0, gt=0, le=1, description="cosines above it cost nothing; 1: all cost (metric)")
+    direction_ramp_epochs: int = Field(
+        0, ge=0, description="epochs in which the weight of the direction rises from 0 to its own; 0: whole at once"
+    )
     direction_peak_km: float = Field(350.0, gt=0, description="km; where the direction weighs most")
     direction_width_km: float = Field(100.0, gt=0, description="km; e-folding half width of that weight")
 

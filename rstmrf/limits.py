@@ -6,7 +6,16 @@ _COUNT, _WIDTH, _LAYERS, _HOURS, _WEIGHT = 1 << 24, 8192, 64, 8784, 1e6
 HIGHEST: dict[str, float] = {
     **dict.fromkeys(("batch_size", "physics_points", "collocation_points", "warmup_steps"), _COUNT),
     **dict.fromkeys(
-        ("epochs", "head_epochs", "patience", "save_interval", "sigma_warmup_epochs", "bins_per_batch"), 100_000
+        (
+            "epochs",
+            "head_epochs",
+            "patience",
+            "save_interval",
+            "sigma_warmup_epochs",
+            "direction_ramp_epochs",
+            "bins_per_batch",
+        ),
+        100_000,
     ),
     **dict.fromkeys(("seed", "split_seed"), 2**32 - 1),
     **dict.fromkeys(("basis_dim", "siren_hidden", "tec_feat_dim"), _WIDTH),

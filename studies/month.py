@@ -38,6 +38,7 @@ SEEDS, EXPLORING_SEED = (0, 1, 2), 10
 BASE = {"split_seed": 0, "w_sigma": 1.0}  # laid over the preset "month"
 OFF = {"w_tec_direction": 0.0}  # differs from the variant with the direction in this alone
 PLAIN = {**OFF, "w_chapman": 0.0, "collocation_points": 0, "collocation_altitude": "peak"}
+MEAN_MAPS = "mean of each hour of the day"
 AT_POINTS = {"collocation_altitude": "peak", "w_tec_direction": 0.1}
 MODES = {mode: {"observation": mode} for mode in ("density", "inverted", "slant")}
 VARIANTS = {
@@ -46,6 +47,7 @@ VARIANTS = {
     **{f"{mode}, plain network": {**of, **PLAIN} for mode, of in MODES.items()},
     "density, shuffled": {**MODES["density"], "shuffle_tec": True},
     "inverted, shuffled": {**MODES["inverted"], "shuffle_tec": True},
+    "inverted, climatological maps": {**MODES["inverted"], "tec_maps": MEAN_MAPS},
     "inverted, direction of the ConvLSTM": {**MODES["inverted"], "direction_source": "network"},
     "inverted, direction at points": {**MODES["inverted"], **AT_POINTS},
     "inverted, direction, seen hours": {**MODES["inverted"], "collocation_hours": "seen"},
@@ -56,12 +58,23 @@ TOGETHER = tuple(f"{mode}, direction" for mode in MODES)  # also scored as the m
 
 
 def load(folder: Path, changes: dict) -> RunData:
-    """A run's data of the month, with its settings."""
+    """A run's data of the month, with its settings; `tec_maps` names a control's own maps."""
+    changes = dict(changes)
+    mean_maps = changes.pop("tec_maps", None) == MEAN_MAPS
     config = RunConfig.preset("month", **{**BASE, **changes})
-    return RunData(
-        *load_inputs(config, str(folder / "observations.zarr"), str(folder / "tec.nc"), str(folder / "indices.csv")),
-        config,
-    )
+    inputs = _inputs(folder, config)
+    return RunData(*(inputs._replace(tec=mean_of_hour(inputs.tec)) if mean_maps else inputs), config)
+
+
+def mean_of_hour(tec):
+    """Each hour has the mean of the month's maps at its hour of the day: what a climatology of TEC would tell."""
+    by_hour = tec["vtec_tecu"].groupby("time.hour")
+    return tec.assign(vtec_tecu=by_hour.map(lambda maps: maps * 0 + maps.mean("time")))
+
+
+def _inputs(folder: Path, config: RunConfig):
+    paths = (folder / name for name in ("observations.zarr", "tec.nc", "indices.csv"))
+    return load_inputs(config, *map(str, paths))
 
 
 def score(row: dict, model, data: RunData, truth, tec, sigma) -> dict:
@@ -158,9 +171,7 @@ def overall(row, part, against="observations", prediction="R-STMRF"):
 
 
 def _truth_and_tec(folder, data):
-    inputs = load_inputs(
-        data.config, str(folder / "observations.zarr"), str(folder / "tec.nc"), str(folder / "indices.csv")
-    )
+    inputs = _inputs(folder, data.config)
     return inputs.observations["true_log10_ne_m3"].values[data.used], inputs.tec
 
 

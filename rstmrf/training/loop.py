@@ -21,7 +21,7 @@ from rstmrf.training.callbacks import MemoryLog, averaging
 from rstmrf.training.checkpoints import read_checkpoint
 from rstmrf.training.head import learn_directions
 from rstmrf.training.inversion import InversionTargets
-from rstmrf.training.losses import loss_terms, means, total_loss
+from rstmrf.training.losses import epoch_shares, loss_terms, means, total_loss
 from rstmrf.training.run_folder import CHECKPOINTS, HEAD, go_on, held, identity, start_anew
 from rstmrf.training.schedule import warm_up_and_cosine
 from rstmrf.training.terms import shared_terms
@@ -54,10 +54,10 @@ class TrainingModule(L.LightningModule):
         return total
 
     def _at_this_epoch(self, terms):
-        """Without σ's term while the first errors last, which are not what is to be learned."""
-        if "sigma" not in terms or self.current_epoch >= self.config.sigma_warmup_epochs:
-            return terms
-        return terms | {"sigma": terms["sigma"]._replace(total=0.0 * terms["sigma"].total)}
+        """Terms as much as they count now: σ not while the first errors last, the direction by its ramp."""
+        shares = epoch_shares(self.current_epoch, self.config)
+        now = {name: terms[name] for name, share in shares.items() if name in terms and share < 1}
+        return terms | {name: term._replace(total=shares[name] * term.total) for name, term in now.items()}
 
     def _loss_scale(self) -> float:
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)

@@ -55,6 +55,15 @@ def loss_weights(config: RunConfig) -> dict[str, float]:
     return {"data": 1.0, **named, "sigma": config.w_sigma}
 
 
+def epoch_shares(epoch: int, config: RunConfig) -> dict[str, float]:
+    """Which share of their weight terms have in an epoch (from 0 on); all others have the whole of it."""
+    ramp = config.direction_ramp_epochs
+    return {
+        "sigma": float(epoch >= config.sigma_warmup_epochs),  # the first errors are not what is to be learned
+        "tec_direction": min(1.0, epoch / ramp) if ramp else 1.0,
+    }
+
+
 def data_term(batch, residual: Float[Tensor, "k b"], at_rays: Float[Tensor, " n"] | None = None) -> Term:
     """Squared difference of log10 Ne [dex²] between the fused field and the observations.
 

@@ -16,7 +16,7 @@ from rstmrf.model.coordinates import ALT_HALF_RANGE_KM
 from rstmrf.model.whole import RSTMRF
 from rstmrf.presets import DOCUMENT_MODE
 from rstmrf.training.direction_losses import altitude_weight, head_term, misfit
-from rstmrf.training.losses import chapman_cost, chapman_term, data_term, loss_terms, means, total_loss
+from rstmrf.training.losses import chapman_cost, chapman_term, data_term, epoch_shares, loss_terms, means, total_loss
 from rstmrf.training.terms import Term, point_term
 
 CONFIG, DOCUMENT = RunConfig(), RunConfig(**DOCUMENT_MODE)
@@ -290,3 +290,11 @@ def test_points_may_count_by_the_strength_of_the_gradient_of_tec():
     elsewhere = replace(batch, coords=moved)
     assert term(batch, True) == pytest.approx(term(elsewhere, True), rel=1e-5)
     assert term(batch, False) != pytest.approx(term(elsewhere, False), rel=1e-3)
+
+
+def test_the_directions_weight_rises_over_its_ramp_and_sigma_waits():
+    config = RunConfig(direction_ramp_epochs=4, sigma_warmup_epochs=2)
+    shares = [epoch_shares(epoch, config) for epoch in range(6)]
+    assert [share["tec_direction"] for share in shares] == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    assert [share["sigma"] for share in shares] == [0.0, 0.0, 1.0, 1.0, 1.0, 1.0]
+    assert epoch_shares(0, RunConfig())["tec_direction"] == 1.0
