@@ -1,8 +1,9 @@
-"""Make the month with known truth: python scripts/make_month.py --points 300000 --out FOLDER [--seed 20240901].
+"""Make a month with known truth: python scripts/make_month.py --points 300000 --out FOLDER [--seed 20240901].
 
-September 2024, simulated but for Kp and F10.7 (`rstmrf.simulate.month`). It writes observations.zarr, tec.nc (maps for
-the model), tec_other.nc (another centre's, with an error of its own), truth.nc (true TEC and what makes the truth
-again), indices.csv and month.json. Train on it by path:
+September 2024, or with `--month 2024-04-19` thirty days of which ten have a Kp of 5 or more; simulated but for Kp and
+F10.7 (`rstmrf.simulate.month`). It writes observations.zarr, tec.nc (maps for the model), tec_other.nc (another
+centre's, with an error of its own), truth.nc (true TEC and what makes the truth again), indices.csv and month.json.
+Train on it by path:
 
     papermill notebooks/train.ipynb out.ipynb -p obs_path FOLDER/observations.zarr -p tec_path FOLDER/tec.nc \\
         -p drivers_path FOLDER/indices.csv -p split days
@@ -25,7 +26,8 @@ from rstmrf.background.vtec import iri_columns
 from rstmrf.globe import mean_cosine
 from rstmrf.readers.observations import read_observations
 from rstmrf.readers.point_store import write_point_store
-from rstmrf.simulate import month, month_profiles
+from rstmrf.simulate import month as simulated
+from rstmrf.simulate import month_profiles
 from rstmrf.simulate.nature import LAT, LON, unscaled_columns
 from rstmrf.simulate.weather import CONSTANT_FIELDS, DAY_FIELDS
 from rstmrf.units import hours_since
@@ -39,22 +41,23 @@ EVERY_HOURS = 5  # for the cosines; not a divisor of 24, so that all local times
 def main():
     args = _arguments()
     torch.set_num_threads(1)
+    month = simulated.MONTHS[args.month]
     if args.refresh_indices:
-        write_indices(month.INDICES_FILE, month.INDICES_PERIOD)
+        write_indices(month.indices_file, month.indices_period)
     args.out.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    iri = month.background()
-    truth, made = month.make_truth(iri, args.seed, visible=args.visible, hidden=args.hidden)
+    iri = simulated.background(month)
+    truth, made = simulated.make_truth(iri, args.seed, visible=args.visible, hidden=args.hidden, month=month)
     _say("truth", began)
     packed = {name: {"zlib": True, "complevel": 1, "shuffle": True} for name in made.data_vars}
     made.to_netcdf(args.out / "truth.nc", engine="h5netcdf", encoding=packed)
-    centres = [month.centre_maps(made, k) for k in (0, 1)]
+    centres = [simulated.centre_maps(made, k) for k in (0, 1)]
     packing = {"dtype": "int16", "scale_factor": 0.1, "_FillValue": -32768, "zlib": True, "complevel": 1}
     for name, maps in zip(("tec.nc", "tec_other.nc"), centres, strict=True):
         maps.to_netcdf(args.out / name, engine="h5netcdf", encoding={"vtec_tecu": packing})
-    shutil.copy(month.INDICES_FILE, args.out / "indices.csv")
+    shutil.copy(month.indices_file, args.out / "indices.csv")
     _say("maps", began)
-    found = month_profiles.tracks(args.points, args.seed)
+    found = month_profiles.tracks(args.points, args.seed, start=month.start)
     _say("occultations", began)
     store = write_point_store(args.out / "observations.zarr", pieces(truth, found, args.seed))
     _say("observations", began)
@@ -84,7 +87,7 @@ def pieces(truth, found, seed):
 
 def observation_facts(observed, iri):
     """Counts, and RMS differences [dex] of IRI, the truth and the observations by altitude."""
-    hours = hours_since(observed.time.values, month.START)
+    hours = hours_since(observed.time.values, np.datetime64(str(iri.start), "ns"))
     place = (torch.from_numpy(observed[name].values) for name in ("lat", "lon", "alt_km"))
     background = iri.log10_density(*place, hours).numpy()
     values, true, alt_km = (observed[name].values for name in ("log10_ne_m3", "true_log10_ne_m3", "alt_km"))
@@ -108,7 +111,10 @@ def budget_facts(observed, truth):
     lat, lon, alt_km, values, true = (
         some[name].values.astype(float) for name in ("lat", "lon", "alt_km", "log10_ne_m3", "true_log10_ne_m3")
     )
-    at, levels = (lat, lon, hours_since(some.time.values, month.START)), alt_km[:, None]
+    at, levels = (
+        (lat, lon, hours_since(some.time.values, np.datetime64(str(truth.background.start), "ns"))),
+        alt_km[:, None],
+    )
     errors = {"truth": true - values}
     for name, fields in (
         ("place, local time and drivers", CONSTANT_FIELDS),
@@ -123,7 +129,7 @@ def budget_facts(observed, truth):
 def gradient_facts(truth, made, centres, iri):
     """Mean cosines between horizontal gradients of log10 Ne and of TEC by altitude; how far maps are from truth."""
     lat, lon = (x.ravel() for x in np.meshgrid(LAT, LON, indexing="ij"))
-    at = np.arange(0, month.N_HOURS, EVERY_HOURS)
+    at = np.arange(0, simulated.N_HOURS, EVERY_HOURS)
     given, other = (np.pad(c.vtec_tecu.values[at], ((0, 0), (1, 1), (0, 0)), mode="edge") for c in centres)
     true_tec, shape = made.vtec_tecu.values[at], (len(at), LAT.size, LON.size)
     levels = np.broadcast_to(ALTITUDES_KM, (lat.size, len(ALTITUDES_KM)))
@@ -163,7 +169,8 @@ def _arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--points", type=int, default=300_000)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=month.SEED)
+    parser.add_argument("--seed", type=int, default=simulated.SEED)
+    parser.add_argument("--month", choices=simulated.MONTHS, default=next(iter(simulated.MONTHS)), help="its first day")
     parser.add_argument("--visible", type=float, default=1.0, help="factor of the departures that TEC shows")
     parser.add_argument("--hidden", type=float, default=1.0, help="factor of the waves at fixed TEC")
     parser.add_argument("--refresh-indices", action="store_true")

@@ -20,6 +20,7 @@ from rstmrf.config import RunConfig
 from rstmrf.data.inversion import Inversion
 from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import DEVELOPMENT, TEST_TIMES, TRAIN
+from rstmrf.evaluation.baselines import MeanResidualTable
 from rstmrf.evaluation.directions import density_cosines
 from rstmrf.evaluation.evaluate import PARTS, validate
 from rstmrf.metrics import calibration_verdict
@@ -131,10 +132,12 @@ def explore(folder: Path, changes: dict):
     data = load(folder, {**changes, "seed": EXPLORING_SEED})
     row = {"settings": {**PRESETS["month"], **changes}}
     model, truth = trained(data, row, None), _truth_and_tec(folder, data)[0]
+    means = MeanResidualTable.fit(data.fitted().select(data.split.rows(TRAIN)))
     for where, rows in _explored_rows(data).items():
         points = data.points.select(torch.as_tensor(rows))
-        residual = Predictor(model, data.iri, data.processor).residual(points)
-        predicted = {"IRI": points.background[:, 0], "R-STMRF": points.background[:, 0] + residual}
+        iri = points.background[:, 0]
+        predicted = {"IRI": iri, "mean residuals": iri + torch.from_numpy(means.predict(points))}
+        predicted["R-STMRF"] = iri + Predictor(model, data.iri, data.processor).residual(points)
         weight = profile_weights(points.profile.numpy())
         for against, wanted in (("observations", points.log10_ne_m3.numpy()), ("truth", truth[rows])):
             row[f"{where}, {against}"] = {name: _rms(x.numpy() - wanted, weight) for name, x in predicted.items()}

@@ -40,15 +40,15 @@ class Tracks(NamedTuple):
         return self._replace(**{n: getattr(self, n)[rows] for n in ("lat", "lon", "time", "azimuth_deg")})
 
 
-def tracks(n_points: int, seed=SEED, n_hours=N_HOURS) -> Tracks:
+def tracks(n_points: int, seed=SEED, n_hours=N_HOURS, start=START) -> Tracks:
     """Occultations of FY-3D with GPS and BeiDou that give about `n_points`: profiles drawn from all, one altitude step.
 
     The step is the first of `ALT_STEPS_KM` with which there are profiles enough; all levels lie from 120 to 500 km.
 
     Raises InputError: more points than all profiles have at the finest step.
     """
-    end, tle = START + np.timedelta64(n_hours * 3600 - 1, "s"), read_tle(TLE_FILE)
-    both = [occultations(tle, START, end, constellation) for constellation in (GPS, BEIDOU)]
+    end, tle = start + np.timedelta64(n_hours * 3600 - 1, "s"), read_tle(TLE_FILE)
+    both = [occultations(tle, start, end, constellation) for constellation in (GPS, BEIDOU)]
     whole = [_upwards(found) for found in both]
     lat, lon, time = (np.concatenate(parts) for parts in zip(*whole, strict=True))
     sizes = [round((LEVELS_KM[-1] - LEVELS_KM[0]) / step) + 1 for step in ALT_STEPS_KM]
@@ -79,14 +79,17 @@ def observe(truth: Truth, found: Tracks, first_profile=0, seed=SEED) -> xr.Datas
     rng = np.random.default_rng([seed, 300, first_profile])
     shape = found.lat.shape
     lat, lon = np.round(found.lat, 3), wrap_longitude(np.round(found.lon, 3))
-    hours = hours_since(found.time, START.astype("M8[ms]"))
+    start = np.datetime64(str(truth.background.start), "ms")
+    hours = hours_since(found.time, start)
     profile = np.repeat(np.arange(shape[0]) + first_profile, shape[1])
     alt_km = np.broadcast_to(found.alt_km, shape)
     true = _true_profiles(truth, lat, lon, found.alt_km, hours)
     curtain_m3 = _true_curtain_m3(truth, found)
     error = _abel_error_dex(curtain_m3, found.alt_km)
     observed = true + error + _noise(found.alt_km, shape[0], rng)
-    dark = (alt_km < DAY_ONLY_BELOW_KM) & (_cos_zenith(lat, lon, hours) < np.cos(np.deg2rad(LOWEST_SUN_ZENITH_DEG)))
+    dark = (alt_km < DAY_ONLY_BELOW_KM) & (
+        _cos_zenith(lat, lon, hours, start) < np.cos(np.deg2rad(LOWEST_SUN_ZENITH_DEG))
+    )
     threshold = np.nanmax(observed, axis=1, keepdims=True) + np.log10(FAINTEST_SHARE)
     faint = ~(observed >= threshold) & ~dark
     seen = ~(dark | faint).ravel()
@@ -103,7 +106,7 @@ def observe(truth: Truth, found: Tracks, first_profile=0, seed=SEED) -> xr.Datas
     counts = {"profiles": shape[0], "points_dark": int(dark.sum()), "points_faint": int(faint.sum())}
     attrs = {
         "Conventions": "CF-1.11",
-        "title": "Simulated FY-3D occultations of simulated electron density, September 2024",
+        "title": f"Simulated FY-3D occultations of simulated electron density from {start.astype('M8[D]')} on",
         "source": "simulated: rstmrf.simulate.month, no measured density",
         "geometry": f"simulated: SGP4 with FY-3D elements of 2024-06-17, {GPS.name} and {BEIDOU.name}, straight rays",
         "error": "Abel inversion of slant TEC through a curtain of the truth; Gaussian noise of 0.03 dex from 200 km "
@@ -135,7 +138,8 @@ def _true_curtain_m3(truth, found):
     """True density [m⁻³] in the plane of the rays, about the tangent point at 300 km."""
     middle = int(np.searchsorted(found.alt_km, abel.REFERENCE_KM))
     lat, lon = abel.curtain_places(found.lat[:, middle], found.lon[:, middle], found.azimuth_deg)
-    hours = np.repeat(hours_since(found.time[:, middle], START.astype("M8[ms]")), abel.COLUMNS_DEG.size)
+    start = np.datetime64(str(truth.background.start), "ms")
+    hours = np.repeat(hours_since(found.time[:, middle], start), abel.COLUMNS_DEG.size)
     levels = np.broadcast_to(abel.SHELLS_KM, (hours.size, abel.SHELLS_KM.size))
     return 10.0 ** truth.columns(lat.ravel(), lon.ravel(), hours, levels).reshape(*lat.shape, -1)
 
@@ -168,9 +172,9 @@ def _correlated(alt_km, n_profiles, rng):
     return noise
 
 
-def _cos_zenith(lat, lon, hours):
+def _cos_zenith(lat, lon, hours, start):
     """Cosine of the Sun's zenith angle; the declination by the day of the year is good to half a degree."""
-    day = (START - np.datetime64("2024-01-01")) / np.timedelta64(1, "D") + hours / 24.0
+    day = (start - np.datetime64("2024-01-01")) / np.timedelta64(1, "D") + hours / 24.0
     tilt, lat = np.deg2rad(-23.44 * np.cos(2 * np.pi * (day + 10.0) / 365.25)), np.deg2rad(lat)
     angle = np.deg2rad(15.0 * (local_time_hours(hours, lon) - 12.0))
     return np.sin(lat) * np.sin(tilt) + np.cos(lat) * np.cos(tilt) * np.cos(angle)

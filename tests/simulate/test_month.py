@@ -119,3 +119,29 @@ def test_what_inversion_drowns_is_left_out(observed):
 def test_profiles_follow_from_their_seed(made, found, observed):
     again = month_profiles.observe(made[0], found)
     assert np.array_equal(again.log10_ne_m3, observed.log10_ne_m3)
+
+
+@pytest.mark.parametrize("name", month.MONTHS)
+def test_each_month_has_indices_for_its_days_and_the_longest_history(name):
+    its = month.MONTHS[name]
+    kp = month.indices(its)["kp"]
+    first, last = its.hours
+    assert kp.time.values[0] <= first - np.timedelta64(240, "h") and kp.time.values[-1] >= last - np.timedelta64(1, "h")
+    assert np.isfinite(kp).all()
+    assert str(month.background(its).start) == name
+
+
+def test_the_storm_month_has_ten_days_of_storm():
+    kp = month.indices(month.STORMS)["kp"].sel(time=slice(*month.STORMS.hours))
+    assert (kp.resample(time="1D").max() > 4.5).sum() == 10 and kp.max() == pytest.approx(9.0, abs=0.1)
+
+
+def test_the_storm_months_truth_and_profiles_begin_on_its_first_day():
+    iri = month.background(month.STORMS)
+    truth, made = month.make_truth(iri, 1, n_hours=4, month=month.STORMS)
+    assert str(made.time.values[0])[:10] == "2024-04-19"
+    found = month_profiles.tracks(400, n_hours=4, start=month.STORMS.start)
+    observed = month_profiles.observe(truth, found)
+    assert observed.time.min() >= month.STORMS.start and "2024-04-19" in observed.attrs["title"]
+    error = (observed.log10_ne_m3 - observed.true_log10_ne_m3).values
+    assert np.sqrt(np.mean(error**2)) < 0.2
