@@ -1,23 +1,34 @@
 """Stated uncertainty: recalibrated on the development part, and from several models trained apart."""
 
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+import torch
 from jaxtyping import Float
+from scipy.special import ndtri
 from torch import Tensor
 
 from rstmrf.data.batch import PointSet
+from rstmrf.data.curtains import residual_of
+from rstmrf.data.inversion import Inversion
 from rstmrf.data.run_data import RunData
 from rstmrf.data.saved_run import save_run
-from rstmrf.data.splits import DEVELOPMENT
-from rstmrf.metrics import recalibration_factor
+from rstmrf.data.splits import DEVELOPMENT, TRAIN
+from rstmrf.metrics.moments import profile_weights
 from rstmrf.model.ensemble import Models, save_ensemble
+from rstmrf.model.spread import N_WIDENING, widening_features
 from rstmrf.model.whole import RSTMRF
 from rstmrf.predict import Predictor
 from rstmrf.training.loop import train
 
+#: how far each coefficient of the widening is expected to lie from zero; so few days of development do not rule alone
+WIDENING_PRIOR = 0.2
+SHARE = 0.9
+
 
 def stated_sigma(model: RSTMRF, data: RunData, points: PointSet) -> Float[Tensor, " p"]:
-    """σ of log10 Ne [dex] at points, in their order.
+    """σ of the density, log10 Ne [dex], at points, in their order.
 
     Raises:
         InputError: a model that was trained without a σ.
@@ -25,16 +36,110 @@ def stated_sigma(model: RSTMRF, data: RunData, points: PointSet) -> Float[Tensor
     return Predictor(model, data.iri, data.processor).sigma(points)
 
 
-def recalibrate(model: RSTMRF, data: RunData) -> float:
-    """Scale σ so that 90 % of the development part's errors lie where a Gaussian has them; returns the factor.
+def error_sigma(model, data: RunData, points: PointSet) -> Float[Tensor, " p"]:
+    """σ [dex] of observed less predicted at points: the density's, and the observations' own where it is known.
 
-    The development part chose the epoch, so its errors are a little too small; the locked parts say by how much.
+    Where the run corrects its observations (`observation` "inverted"), it is that of corrected ones.
     """
-    points = data.part(DEVELOPMENT)
-    model_error = _error(Predictor(model, data.iri, data.processor).residual(points), points)
-    factor = recalibration_factor(model_error, stated_sigma(model, data, points).numpy(), points.profile.numpy())
-    model.spread.scale.mul_(factor)  # pyright: ignore[reportOptionalMemberAccess]
-    return factor
+    sigma = Predictor(model, data.iri, data.processor).sigma(points)
+    return torch.hypot(sigma, observation_sigma(model, points.coords))
+
+
+def observation_sigma(model, coords: Float[Tensor, "p 4"]) -> Float[Tensor, " p"]:
+    """σ [dex] of the observations themselves; 0 where it is not known. Of an ensemble, that of its first model."""
+    spread = getattr(model, "models", (model,))[0].spread
+    return torch.zeros(len(coords)) if spread is None else spread.observation_sigma(coords).detach()
+
+
+def observed_error(model, data: RunData, points: PointSet) -> Float[np.ndarray, " p"]:
+    """Observed less predicted log10 Ne [dex], as the run compares them: observations "inverted" are corrected first."""
+    predictor = Predictor(model, data.iri, data.processor)
+    error = points.log10_ne_m3 - points.background[:, 0] - predictor.residual(points)
+    if data.config.observation == "inverted":
+        first = getattr(model, "models", (model,))[0]
+        found = Inversion(points, data.iri).correction(
+            residual_of(first, data.processor), data.config.inversion_limit_dex
+        )
+        error = error - found.dex
+    return error.numpy()
+
+
+class _Errors(NamedTuple):
+    """What recalibration sees of the development part."""
+
+    error: Float[Tensor, " p"]
+    sigma: Float[Tensor, " p"]
+    own: Float[Tensor, " p"]  # σ of the observations
+    features: Float[Tensor, "p f"]
+    weight: Float[Tensor, " p"]  # sums to the number of profiles
+
+    def wider(self, widening: Tensor) -> "_Errors":
+        return self._replace(sigma=self.sigma * torch.exp(self.features @ widening))
+
+    def scale(self) -> float:
+        """What σ is to be multiplied by so that `SHARE` of the errors lie where a Gaussian has them, by bisection."""
+        inside = ndtri((1 + SHARE) / 2)
+        low, high = 1e-3, 1e3
+        for _ in range(60):
+            middle = (low * high) ** 0.5
+            covered = self.error.abs() <= inside * torch.hypot(middle * self.sigma, self.own)
+            low, high = (low, middle) if (self.weight * covered).sum() >= SHARE * self.weight.sum() else (middle, high)
+        return high
+
+
+def recalibrate(model: RSTMRF, data: RunData) -> float:
+    """Widen σ by what whole days of development show; returns the factor that all of it is multiplied by.
+
+    The head learned from the errors of training points, which are smaller than those of days it has not seen. A smooth
+    function of altitude, latitude and local time is fitted to the errors of development days, by likelihood and held
+    close to one; then a factor, so that 90 % of the errors lie within the 90 % interval. The error of the observations
+    is given in both. Where no day is development's alone, all of that part is taken. The development part chose the
+    epoch, so its errors are a little too small; the locked parts say by how much.
+    """
+    spread = model.spread
+    assert spread is not None, "only a model that states a σ is recalibrated"
+    spread.scale.fill_(1.0)
+    spread.widening.zero_()
+    seen = _development(model, data)
+    widening = _fitted_widening(seen)
+    spread.widening.copy_(widening)
+    spread.scale.fill_(seen.wider(widening).scale())
+    return float(spread.scale)
+
+
+def _development(model, data: RunData) -> _Errors:
+    points = data.points.select(torch.as_tensor(_days_of_development(data)))
+    sigma = Predictor(model, data.iri, data.processor).sigma(points)
+    own = observation_sigma(model, points.coords)
+    error = torch.from_numpy(observed_error(model, data, points))
+    weight = torch.from_numpy(profile_weights(points.profile.numpy()))
+    n_profiles = len(points.profile.unique())
+    seen = (error, sigma, own, widening_features(points.coords), weight * n_profiles / weight.sum())
+    return _Errors(*(x.double() for x in seen))
+
+
+def _days_of_development(data: RunData) -> np.ndarray:
+    """Development points on days that training has not seen; all of them, where there are none."""
+    rows, day = data.split.rows(DEVELOPMENT), np.floor(data.points.coords[:, 3].numpy() / 24)
+    alone = rows[~np.isin(day[rows], day[data.split.rows(TRAIN)])]
+    return alone if len(alone) else rows
+
+
+def _fitted_widening(seen: _Errors) -> Tensor:
+    """Coefficients of the widening's features: the most likely ones, with a Gaussian prior about zero."""
+    found = torch.zeros(N_WIDENING + 1, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([found], max_iter=100, line_search_fn="strong_wolfe")
+
+    def cost():
+        optimizer.zero_grad()
+        sigma = torch.hypot(seen.sigma * torch.exp(found[0] + seen.features @ found[1:]), seen.own)
+        likelihood = (seen.weight * (sigma.log() + 0.5 * (seen.error / sigma) ** 2)).sum()
+        total = likelihood + 0.5 * (found[1:] / WIDENING_PRIOR).square().sum()
+        total.backward()
+        return total
+
+    optimizer.step(cost)
+    return found.detach()[1:]
 
 
 class Ensemble(Models):
@@ -46,7 +151,12 @@ class Ensemble(Models):
     def train(cls, data: RunData, run_dir, seeds, **options) -> "Ensemble":
         """Train a model for each seed on the same split, recalibrated together; options as in `train`."""
         folder, seeds = Path(run_dir), list(seeds)
-        models = [train(data.with_seed(seed), folder / f"seed-{seed}", **options) for seed in seeds]
+        models = []
+        for seed in seeds:
+            of_seed = data.with_seed(seed)
+            models.append(train(of_seed, folder / f"seed-{seed}", **options))
+            if models[-1].spread is not None:
+                recalibrate(models[-1], of_seed)
         return cls(models).recalibrated(data).saved(run_dir, data, [f"seed-{seed}" for seed in seeds])
 
     def saved(self, run_dir, data: RunData, members: list[str]) -> "Ensemble":
@@ -57,11 +167,8 @@ class Ensemble(Models):
         return self
 
     def recalibrated(self, data: RunData) -> "Ensemble":
-        """The same models with their σ scaled on the development part, as by `recalibrate`."""
-        points = data.part(DEVELOPMENT)
-        error = _error(self.residual(data, points), points)
-        factor = recalibration_factor(error, self.sigma(data, points).numpy(), points.profile.numpy())
-        return self._replace(scale=self.scale * factor)
+        """The same models with their common σ scaled on the development part, as by the factor of `recalibrate`."""
+        return self._replace(scale=_development(self._replace(scale=1.0), data).scale())
 
     def residual(self, data: RunData, points: PointSet) -> Float[Tensor, " p"]:
         """Mean residual of log10 Ne."""
@@ -70,7 +177,3 @@ class Ensemble(Models):
     def sigma(self, data: RunData, points: PointSet) -> Float[Tensor, " p"]:
         """σ [dex]: what the models state, on average of its square, and the spread of their means."""
         return Predictor(self, data.iri, data.processor).sigma(points)
-
-
-def _error(residual, points: PointSet):
-    return (points.log10_ne_m3 - points.background[:, 0] - residual).numpy()

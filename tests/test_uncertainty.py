@@ -1,8 +1,12 @@
 """The stated uncertainty leaves the prediction alone, learns what it should, and fails its tests when it did not."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from rstmrf.config import RunConfig
 from rstmrf.data.run_data import RunData
@@ -11,9 +15,10 @@ from rstmrf.errors import InputError
 from rstmrf.evaluation.evaluate import validate
 from rstmrf.metrics import calibration_table, calibration_verdict
 from rstmrf.model.whole import RSTMRF
+from rstmrf.predict import Predictor
 from rstmrf.training.loop import train
 from rstmrf.training.losses import loss_terms, sigma_cost
-from rstmrf.uncertainty import Ensemble, recalibrate, stated_sigma
+from rstmrf.uncertainty import Ensemble, error_sigma, observation_sigma, observed_error, recalibrate, stated_sigma
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -65,11 +70,43 @@ def test_recalibration_makes_nine_tenths_of_the_development_errors_fit(stating):
     factor = recalibrate(model, data)
     assert factor > 0 and model.spread.scale.item() == pytest.approx(factor)
     points = data.part(DEVELOPMENT)
-    batch = data.processor(points)
-    error = (points.log10_ne_m3 - model.log10_density(batch).detach()).numpy()
-    table = calibration_table(error, stated_sigma(model, data, points).numpy(), points.profile.numpy(), min_profiles=1)
+    error, sigma = observed_error(model, data, points), error_sigma(model, data, points).numpy()
+    table = calibration_table(error, sigma, points.profile.numpy(), min_profiles=1)
     assert table.loc[0, "coverage_90"] == pytest.approx(0.9, abs=0.02)
-    assert recalibrate(model, data) == pytest.approx(1.0, abs=1e-3)
+    widening = model.spread.widening.clone()
+    assert recalibrate(model, data) == pytest.approx(factor, rel=1e-3)  # it begins with what was trained
+    torch.testing.assert_close(model.spread.widening, widening, atol=1e-3, rtol=0.01)
+
+
+def test_recalibration_finds_where_the_errors_are_larger(stating, monkeypatch):
+    model, data = stating
+    monkeypatch.setattr("rstmrf.uncertainty.WIDENING_PRIOR", 1.0)  # so few profiles would hardly move it
+    model = copy.deepcopy(model)
+    model.spread.observation_error.zero_()
+    nn.init.zeros_(model.spread.out.weight)  # one σ everywhere
+    points = data.part(DEVELOPMENT)
+    high_up, noise = points.coords[:, 2] > 310, torch.randn(len(points), generator=torch.Generator().manual_seed(0))
+    predicted = points.background[:, 0] + Predictor(model, data.iri, data.processor).residual(points)
+    made = copy.copy(data)
+    values = data.points.log10_ne_m3.clone()
+    values[data.split.rows(DEVELOPMENT)] = (predicted + torch.where(high_up, 0.3, 0.1) * noise).float()
+    made.points = replace(data.points, log10_ne_m3=values)
+    recalibrate(model, made)
+    sigma = stated_sigma(model, made, points)
+    high, low = (sigma[chosen].mean() for chosen in (points.coords[:, 2] > 450, points.coords[:, 2] < 200))
+    assert high == pytest.approx(0.3, rel=0.25) and low == pytest.approx(0.1, rel=0.35)
+
+
+def test_the_density_is_stated_surer_than_an_observation_of_it(stating):
+    model, data = stating
+    model = copy.deepcopy(model)
+    model.spread.observation_error.copy_(torch.tensor([[0.2, 0.1], [0.1, 0.1], [0.05, 0.04]]))
+    coords = torch.tensor([[0.0, 0, 120, 1], [0, 0, 205, 1], [50, 0, 250, 1], [-50, 0, 500, 1]])
+    torch.testing.assert_close(observation_sigma(model, coords), torch.tensor([0.2, 0.15, 0.1, 0.04]))
+    some = data.points.select(torch.arange(100))
+    own = observation_sigma(model, some.coords)
+    both = torch.hypot(stated_sigma(model, data, some), own)
+    torch.testing.assert_close(error_sigma(model, data, some), both)
 
 
 def test_an_untrained_sigma_fails(stating):

@@ -20,7 +20,7 @@ class Prediction(NamedTuple):
 
     residual: Float[Tensor, "k b"]  # its jet at the observations
     physics: Float[Tensor, "5 p"] | None  # its jet at the physics points; None where no loss asks for it
-    log_sigma: Float[Tensor, " b"] | None  # log of the stated σ at the observations, before recalibration
+    log_sigma: Float[Tensor, " b"] | None  # log of σ [dex] of observed less predicted, before recalibration
 
 
 class RSTMRF(nn.Module):
@@ -49,7 +49,7 @@ class RSTMRF(nn.Module):
             residual = physics[:1] if batch.collocation is None else self.residual(batch, batch)
         log_sigma = None
         if self.spread is not None:
-            log_sigma = self.spread(batch.coords, batch.unique_sw_seq, batch.tec_indices)
+            log_sigma = self.spread.error_sigma(batch.coords, batch.unique_sw_seq, batch.tec_indices).log()
         return Prediction(residual, physics, log_sigma)
 
     def residual(self, batch, at, order: int = 1) -> Float[Tensor, "k b"]:

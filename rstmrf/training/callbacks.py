@@ -5,6 +5,8 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from rstmrf.data.observation_error import observation_error
+from rstmrf.data.splits import TRAIN
 from rstmrf.memory import MB, resident_mb
 
 EVERY_N_BATCHES = 10
@@ -35,3 +37,33 @@ def averaging(decay: float) -> WeightAveraging:
     finds the directions that it had.
     """
     return WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(decay))
+
+
+class ObservationErrorOfPairs(L.Callback):
+    """Before the first epoch, tells σ how large the error of the observations themselves is (`observation_error`).
+
+    It stands after what corrects the targets, for it is the error of these: of the training points, against IRI. A run
+    that is resumed has it in its weights.
+
+    Args:
+        data: the run's `points`, `targets` and `split`.
+    """
+
+    def __init__(self, data):
+        self.data, self.done = data, False
+
+    def on_fit_start(self, trainer, module):
+        if self.done:
+            return
+        rows, points = self.data.split.rows(TRAIN), self.data.points
+        observed = points.log10_ne_m3 if self.data.targets is None else self.data.targets
+        departures = (observed[rows] - points.background[rows, 0]).numpy()
+        found = observation_error(points.coords[rows].numpy(), departures, points.profile[rows].numpy())
+        module.model.spread.observation_error.copy_(torch.from_numpy(found.sigma_dex))
+        self.done = True
+
+    def state_dict(self) -> dict:
+        return {"done": self.done}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.done = bool(state["done"])

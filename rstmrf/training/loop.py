@@ -17,7 +17,7 @@ from rstmrf.files import writing
 from rstmrf.model.whole import RSTMRF
 from rstmrf.runtime import keep_freed_memory
 from rstmrf.training import guard
-from rstmrf.training.callbacks import MemoryLog, averaging
+from rstmrf.training.callbacks import MemoryLog, ObservationErrorOfPairs, averaging
 from rstmrf.training.checkpoints import read_checkpoint
 from rstmrf.training.head import learn_directions
 from rstmrf.training.inversion import InversionTargets
@@ -175,6 +175,8 @@ def _callbacks(data: RunData, folder: Path, best, progress: bool) -> list:
         callbacks.append(averaging(config.average_decay))
     if config.observation != "density":
         callbacks.append(InversionTargets(data))  # after the average, whose weights it sees at validation
+    if config.w_sigma:
+        callbacks.append(ObservationErrorOfPairs(data))
     if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=10))
     return callbacks
