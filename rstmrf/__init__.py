@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOMES` says the same 
     from rstmrf.readers.tec import load_tec as load_tec
     from rstmrf.runs import finish_run as finish_run
     from rstmrf.runs import run_training as run_training
-    from rstmrf.training.loop import train as train
+    from rstmrf.uncertainty import train as train
 
     __version__: str
 
@@ -38,7 +38,7 @@ _HOMES = {
     "read_observations": "readers.observations",
     "read_indices": "readers.indices",
     "RunData": "data.run_data",
-    "train": "training.loop",
+    "train": "uncertainty",
     "Predictor": "predict",
     "check": "inventory",
     "run_training": "runs",

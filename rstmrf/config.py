@@ -1,12 +1,12 @@
 """One frozen, validated set of settings for a run, and its presets."""
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from rstmrf.errors import InputError, quoted
+from rstmrf.config_checks import check_together, refusal
+from rstmrf.errors import InputError
 from rstmrf.files import read_json, write_whole
 from rstmrf.limits import check_highest
 from rstmrf.presets import PRESETS
@@ -30,6 +30,11 @@ class RunConfig(BaseModel):
     gradient_clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     patience: int = Field(10, ge=1, description="epochs without a better development score before stopping")
     seed: int = Field(0, ge=0, description="of weights, batches and splits")
+    ensemble_size: int = Field(
+        1,
+        ge=1,
+        description="models, of seeds from `seed` on, that are trained in turn and asked together",
+    )
     use_amp: bool = Field(False, description="mixed precision; derivatives stay float32")
     bin_hours: int = Field(1, ge=1, le=24, description="h; points of a bin of this length stay together")
     bins_per_batch: int = Field(4, ge=1, description="bins, drawn over the run, whose points share a batch")
@@ -160,42 +165,9 @@ class RunConfig(BaseModel):
         try:
             super().__init__(**settings)
         except ValidationError as error:
-            raise InputError(_sentence(error)) from None
+            raise InputError(refusal(error, type(self))) from None
         check_highest(self)
-        self._check_together()
-
-    def _check_together(self) -> None:
-        """Refuse settings that contradict each other, or that have no effect together."""
-        if 180 % self.tec_downsample_factor:
-            divisors = [n for n in range(1, 181) if 180 % n == 0]
-            raise InputError(f"tec_downsample_factor={self.tec_downsample_factor} does not divide 180; use {divisors}")
-        if self.physics_points and self.collocation_points:
-            raise InputError(
-                f"physics_points={self.physics_points} and collocation_points={self.collocation_points}: the physics "
-                "losses are evaluated at some of the observations or at points of their own; leave one of them out"
-            )
-        if self.tec_input and self.longitude_jitter_deg:
-            raise InputError(
-                f"tec_input=True with longitude_jitter_deg={self.longitude_jitter_deg:g}: a moved point has not "
-                "the TEC of its new place; set longitude_jitter_deg=0.0"
-            )
-        if self.tec_frame == "sun" and self.direction_source == "observed":
-            raise InputError(
-                "tec_frame='sun' with direction_source='observed': there is no window of maps to turn; "
-                "set tec_frame='earth'"
-            )
-        if self.direction_hinge < 1 and self.direction_mode == "document":
-            raise InputError(
-                f"direction_hinge={self.direction_hinge:g} with direction_mode='document': that form has no hinge; "
-                "set direction_hinge=1.0"
-            )
-        if self.collocation_points and self.collocation_altitude == "column" and self.direction_mode == "document":
-            raise InputError(
-                "collocation_altitude='column' with direction_mode='document': the document compares points; "
-                "set direction_mode='metric'"
-            )
-        if self.mode == "forecast" and self.split != "last-days":
-            raise InputError(f"mode='forecast' with split={self.split!r}: a forecast holds out split='last-days'")
+        check_together(self)
 
     @property
     def uses_directions(self) -> bool:
@@ -244,16 +216,3 @@ class RunConfig(BaseModel):
             return cls(**read_json(path, "a run's settings"))
         except (TypeError, InputError) as error:
             raise InputError(f"{path}: cannot be read as a run's settings ({error})") from None
-
-
-def _sentence(error: ValidationError) -> str:
-    """One sentence for the first thing that is wrong: key, value, what would be accepted."""
-    first = error.errors()[0]
-    key, value = quoted(".".join(map(str, first["loc"]))), quoted(repr(first["input"]))
-    if first["type"] == "extra_forbidden":
-        near = get_close_matches(key, RunConfig.model_fields, n=3)
-        remedy = f"did you mean {' or '.join(near)}?" if near else "`rstmrf train --help` lists the settings"
-        return f"{key}={value}: there is no setting {key!r}; {remedy}"
-    hint = " (write True or False: papermill reads 'true' as text)" if first["type"] == "bool_type" else ""
-    wanted = RunConfig.model_fields[key].description if key in RunConfig.model_fields else ""
-    return f"{key}={value} is not accepted: {first['msg'].lower()}{hint}; {key} is: {wanted}"

@@ -28,6 +28,7 @@ HIGHEST: dict[str, float] = {
     **dict.fromkeys(("omega_0", "omega_alt", "omega_elapsed", "weight_decay"), 1e4),
     **dict.fromkeys(("scale_height_km", "direction_peak_km", "direction_width_km"), 2000.0),
     "seq_len": 240,
+    "ensemble_size": 100,
     "longitude_jitter_deg": 180.0,
 }
 

@@ -9,10 +9,12 @@ from rstmrf.data.run_data import RunData
 from rstmrf.data.saved_run import save_run
 from rstmrf.errors import InputError
 from rstmrf.evaluation.evaluate import Evaluation, evaluate
+from rstmrf.model.ensemble import member_name
 from rstmrf.model.weights import load_model, write_json
 from rstmrf.model.whole import RSTMRF
+from rstmrf.predict.load import members_of
 from rstmrf.readers.inputs import load_inputs
-from rstmrf.training.loop import train
+from rstmrf.uncertainty import Ensemble, train
 
 PATHS, METRICS = "paths.json", "metrics.json"
 
@@ -20,7 +22,7 @@ PATHS, METRICS = "paths.json", "metrics.json"
 class Run(NamedTuple):
     """A trained model, the data of its run, and its scores on what was held out."""
 
-    model: RSTMRF
+    model: RSTMRF | Ensemble
     data: RunData
     evaluation: Evaluation
 
@@ -42,9 +44,13 @@ def run_training(config: RunConfig, paths: dict[str, str], run_dir, *, resume=Fa
     return run
 
 
-def finish_run(run_dir, model: RSTMRF, data: RunData, evaluation: Evaluation, paths: dict[str, str]) -> dict:
+def finish_run(run_dir, model: RSTMRF | Ensemble, data: RunData, evaluation: Evaluation, paths: dict[str, str]) -> dict:
     """Write what `rstmrf.load` needs, the scores, and where the inputs came from; returns the scores."""
-    folder = save_run(run_dir, model, data, training={"rmse_held_out_dex": evaluation.overall.to_dict()})
+    folder, about = Path(run_dir), {"rmse_held_out_dex": evaluation.overall.to_dict()}
+    if isinstance(model, Ensemble):
+        model.saved(folder, data, [member_name(one.config.seed) for one in model.models])
+    else:
+        save_run(folder, model, data, training=about)
     digests = {"split": data.split.digest, "data": data.fingerprint()}
     metrics = evaluation.as_dict() | {"seed": data.config.seed, **digests}
     for name, content in ((METRICS, metrics), (PATHS, paths)):
@@ -52,14 +58,17 @@ def finish_run(run_dir, model: RSTMRF, data: RunData, evaluation: Evaluation, pa
     return metrics
 
 
-def open_run(run_dir, **paths: str) -> tuple[RSTMRF, RunData]:
-    """A run's model and its data, read again from where they came from; given `paths` go before those kept.
+def open_run(run_dir, **paths: str) -> tuple[RSTMRF | Ensemble, RunData]:
+    """A run's model or ensemble and its data, read again from where they came from; given `paths` go before those kept.
 
     Raises:
         InputError: no run in the folder, or inputs that are no longer those it was trained on.
     """
     folder = Path(run_dir)
-    model, config = load_model(folder)[:2]
+    members, scale = members_of(folder)
+    models = [load_model(member) for member in members]
+    config = models[0].config
+    model = models[0].model if scale is None else Ensemble([one.model for one in models], scale)
     kept = read_json(folder / PATHS)
     data = RunData(*load_inputs(config, **(kept | {k: v for k, v in paths.items() if v})), config)
     trained_on = read_json(folder / METRICS)["data"]

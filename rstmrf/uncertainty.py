@@ -15,16 +15,41 @@ from rstmrf.data.inversion import Inversion
 from rstmrf.data.run_data import RunData
 from rstmrf.data.saved_run import save_run
 from rstmrf.data.splits import DEVELOPMENT, TRAIN
+from rstmrf.errors import InputError
 from rstmrf.metrics.moments import profile_weights
-from rstmrf.model.ensemble import Models, save_ensemble
+from rstmrf.model.ensemble import Models, member_name, save_ensemble
 from rstmrf.model.spread import N_WIDENING, widening_features
 from rstmrf.model.whole import RSTMRF
 from rstmrf.predict import Predictor
-from rstmrf.training.loop import train
+from rstmrf.training.loop import train as train_model
+from rstmrf.training.run_folder import CONFIG
 
 #: how far each coefficient of the widening is expected to lie from zero; so few days of development do not rule alone
 WIDENING_PRIOR = 0.2
 SHARE = 0.9
+
+
+def train(data: RunData, run_dir, *, resume: bool = False, **options) -> "RSTMRF | Ensemble":
+    """Train as the settings say and recalibrate the σ that is stated: one model, or an ensemble (`ensemble_size`).
+
+    Args:
+        data: the run's data; its `config` rules. An ensemble's models have the seeds from its `seed` on.
+        run_dir: folder of the run; each model of an ensemble has a folder in it.
+        resume: go on where a run in this folder was stopped; an ensemble with the model it was at.
+        options: as in `training.loop.train`.
+    """
+    config = data.config
+    if config.ensemble_size == 1:
+        return _trained(data, run_dir, resume=resume, **options)
+    seeds = range(config.seed, config.seed + config.ensemble_size)
+    return Ensemble.train(data, run_dir, seeds, resume=resume, **options)
+
+
+def _trained(data: RunData, run_dir, **options) -> RSTMRF:
+    model = train_model(data, run_dir, **options)
+    if model.spread is not None:
+        recalibrate(model, data)
+    return model
 
 
 def stated_sigma(model: RSTMRF, data: RunData, points: PointSet) -> Float[Tensor, " p"]:
@@ -148,16 +173,16 @@ class Ensemble(Models):
     __slots__ = ()
 
     @classmethod
-    def train(cls, data: RunData, run_dir, seeds, **options) -> "Ensemble":
+    def train(cls, data: RunData, run_dir, seeds, *, resume: bool = False, **options) -> "Ensemble":
         """Train a model for each seed on the same split, recalibrated together; options as in `train`."""
-        folder, seeds = Path(run_dir), list(seeds)
-        models = []
-        for seed in seeds:
-            of_seed = data.with_seed(seed)
-            models.append(train(of_seed, folder / f"seed-{seed}", **options))
-            if models[-1].spread is not None:
-                recalibrate(models[-1], of_seed)
-        return cls(models).recalibrated(data).saved(run_dir, data, [f"seed-{seed}" for seed in seeds])
+        folders = {seed: Path(run_dir) / member_name(seed) for seed in seeds}
+        begun = {seed: resume and (folder / CONFIG).exists() for seed, folder in folders.items()}
+        if resume and not any(begun.values()):
+            raise InputError(f"resume: {run_dir} holds no run of an ensemble with seeds {list(folders)}; train first")
+        models = [
+            _trained(data.with_seed(seed), folder, resume=begun[seed], **options) for seed, folder in folders.items()
+        ]
+        return cls(models).recalibrated(data).saved(run_dir, data, [folder.name for folder in folders.values()])
 
     def saved(self, run_dir, data: RunData, members: list[str]) -> "Ensemble":
         """Write each model into its folder within `run_dir`, and what joins them beside, for `rstmrf.load`."""

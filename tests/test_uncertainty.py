@@ -8,14 +8,16 @@ import pytest
 import torch
 from torch import nn
 
+import rstmrf
 from rstmrf.config import RunConfig
 from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import DEVELOPMENT
 from rstmrf.errors import InputError
-from rstmrf.evaluation.evaluate import validate
+from rstmrf.evaluation.evaluate import evaluate, validate
 from rstmrf.metrics import calibration_table, calibration_verdict
 from rstmrf.model.whole import RSTMRF
 from rstmrf.predict import Predictor
+from rstmrf.training.log import history
 from rstmrf.training.loop import train
 from rstmrf.training.losses import loss_terms, sigma_cost
 from rstmrf.uncertainty import Ensemble, error_sigma, observation_sigma, observed_error, recalibrate, stated_sigma
@@ -149,3 +151,28 @@ def test_an_ensemble_is_less_sure_than_its_models(stating, tmp_path, thin_observ
 def test_a_model_without_sigma_says_so(trained, tiny_data):
     with pytest.raises(InputError, match="states no uncertainty; train it with w_sigma"):
         stated_sigma(trained[0], tiny_data, tiny_data.points)
+
+
+def test_an_ensemble_is_a_setting(thin_observations, sample_tec, sample_indices, tiny_config, tmp_path):
+    config = tiny_config.changed(ensemble_size=2, epochs=2, sigma_warmup_epochs=0, w_sigma=1.0, seed=3)
+    data = RunData(thin_observations, sample_tec, sample_indices, config)
+    model = rstmrf.train(data, tmp_path)
+    assert [one.config.seed for one in model.models] == [3, 4]
+    evaluation = evaluate(model, data)
+    rstmrf.finish_run(tmp_path, model, data, evaluation, {})
+    loaded, points = rstmrf.load(tmp_path), data.points.select(torch.arange(50))
+    torch.testing.assert_close(loaded.residual(points), model.residual(data, points))
+    torch.testing.assert_close(loaded.sigma(points), model.sigma(data, points))
+    assert history(tmp_path).equals(history(tmp_path / "seed-3"))
+    again = rstmrf.train(data, tmp_path, resume=True)
+    torch.testing.assert_close(again.residual(data, points), model.residual(data, points), rtol=0, atol=0)
+
+
+def test_an_ensemble_goes_on_with_the_model_it_was_at(stating, tmp_path):
+    data = copy.copy(stating[1])
+    data.config = data.config.changed(ensemble_size=2)
+    with pytest.raises(InputError, match="holds no run of an ensemble"):
+        rstmrf.train(data, tmp_path / "none", resume=True)
+    train(data.with_seed(0), tmp_path / "seed-0")  # stopped before the second
+    whole = rstmrf.train(data, tmp_path, resume=True)
+    assert [one.config.seed for one in whole.models] == [0, 1]

@@ -111,12 +111,16 @@ def info(
     json: Json = False,
 ):
     """Tell what a run is: settings, first day, data, scores; without a run, what is installed here."""
+    from rstmrf.model.ensemble import ENSEMBLE
+    from rstmrf.predict.load import members_of
     from rstmrf.runs import METRICS, PATHS, read_json
 
     if run_dir is None:
         found = _installed()
     else:
-        found = {"model": read_json(run_dir / "model.json")}
+        found = {"model": read_json(members_of(run_dir)[0][0] / "model.json")}
+        if (run_dir / ENSEMBLE).exists():
+            found["ensemble"] = read_json(run_dir / ENSEMBLE)
         for name in (METRICS, PATHS):
             if (run_dir / name).exists():
                 found[name.removesuffix(".json")] = read_json(run_dir / name)

@@ -9,6 +9,11 @@ from rstmrf.model.whole import RSTMRF
 ENSEMBLE = "ensemble.json"
 
 
+def member_name(seed: int) -> str:
+    """The folder of the model of a seed, within its ensemble's."""
+    return f"seed-{seed}"
+
+
 class Models(NamedTuple):
     """Models of the same settings, and the scale of their common σ; `rstmrf.uncertainty.Ensemble` trains them."""
 

@@ -33,7 +33,7 @@ def load(run_dir, tec=None, indices=None) -> Predictor:
         InputError: no whole run; hours that the run's settings cannot answer, or for which something is missing.
     """
     run_dir = Path(run_dir)
-    members, scale = _members(run_dir)
+    members, scale = members_of(run_dir)
     loaded = [load_model(member) for member in members]
     own = read_run_inputs(members[0])
     first = loaded[0]
@@ -51,7 +51,7 @@ def load(run_dir, tec=None, indices=None) -> Predictor:
     return Predictor(model, inputs.iri, processor, config=first.config, description=first.description)
 
 
-def _members(run_dir: Path) -> tuple[list[Path], float | None]:
+def members_of(run_dir: Path) -> tuple[list[Path], float | None]:
     """Folders of models, and the scale of an ensemble's σ."""
     path = run_dir / ENSEMBLE
     if not path.exists():

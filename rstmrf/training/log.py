@@ -26,17 +26,28 @@ def rows_until(run_dir: Path, step: int) -> None:
 
 
 def history(run_dir) -> pd.DataFrame:
-    """One row an epoch: the loss terms and `dev_rmse_dex`, from the run's `metrics.csv`."""
-    log = pd.read_csv(Path(run_dir) / NAME)
+    """One row an epoch: loss terms and `dev_rmse_dex`, from `metrics.csv`; of an ensemble, its first model's."""
+    log = _read(run_dir)
     rows = log.dropna(subset=["epoch"]).groupby("epoch").first()
     return rows.drop(columns=["step", *MEMORY_COLUMNS], errors="ignore")
 
 
 def memory_history(run_dir) -> pd.DataFrame:
     """Memory of the process [MB] by training step, `process_mb` and on a GPU `cuda_mb`, from `metrics.csv`."""
-    log = pd.read_csv(Path(run_dir) / NAME)
+    log = _read(run_dir)
     noted = log.reindex(columns=["step", *MEMORY_COLUMNS]).dropna(subset=["process_mb"])
     return noted.set_index("step").dropna(axis="columns", how="all")
+
+
+def _read(run_dir) -> pd.DataFrame:
+    path = Path(run_dir) / NAME
+    if not path.exists() and (of_models := sorted(Path(run_dir).glob(f"*/{NAME}"), key=_by_seed)):
+        path = of_models[0]
+    return pd.read_csv(path)
+
+
+def _by_seed(path: Path):
+    return len(path.parent.name), path.parent.name
 
 
 class RunLog(CSVLogger):
