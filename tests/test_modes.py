@@ -46,8 +46,12 @@ def test_a_forecast_knows_nothing_after_the_last_observed_hour(five_days, tiny_c
     data = RunData(*five_days, config.changed(collocation_hours="all"))
     assert data.part(TEST_TIMES).coords[:, 3].min() > data.last_hour
     row = int(data.last_hour) - data.processor.first_hour
-    for known, last in ((data.processor.sw, row), (data.processor.tec, row)):
-        assert (known[last:] == known[last]).all() and not (known[last - 1] == known[last]).all()
+    maps, drivers = data.processor.tec, data.processor.sw
+    assert (maps[row:] == maps[row]).all() and not (maps[row - 1] == maps[row]).all()
+    assert (drivers[row:, 1] == drivers[row, 1]).all()
+    mean, kp = drivers[: row + 1, 0].mean(), drivers[row:, 0]
+    torch.testing.assert_close(kp[22] - mean, (kp[0] - mean) / np.e)  # Kp goes back to its mean of the known hours
+    assert ((kp[1:] - mean).abs() <= (kp[:-1] - mean).abs()).all()
     for batch in data.train_dataloader():
         assert batch.collocation.coords[:, 3].max() < np.floor(data.last_hour) + 1
 

@@ -12,6 +12,9 @@ from rstmrf.data.direction_table import DirectionTable
 from rstmrf.errors import InputError
 from rstmrf.readers.tec import downsample
 
+#: in which a departure of Kp from its mean falls to 1/e: of 2010 to 2024 a third is left after 24 h
+KP_MEMORY_HOURS = 22.0
+
 
 class SlidingWindowBatchProcessor:
     """Makes a `Batch` of points: finds the unique hours among them and cuts one window for each.
@@ -29,7 +32,8 @@ class SlidingWindowBatchProcessor:
         driver_hours: hours of indices in a window; None: `seq_len`.
         missing_hours: "error" refuses maps or indices with gaps; "mask" leaves out the points that need them.
         shuffle_seed: give every hour the map of another one, drawn by this seed, for control.
-        known_until: h since start; maps and indices are held at what they were in that hour: a forecast knows no more.
+        known_until: h since start; a forecast knows no more than this hour. Maps and F10.7 are held at what they were
+            then, and Kp goes back to its mean of the known hours, with `KP_MEMORY_HOURS`.
 
     Attributes:
         tec: `[hours, 1, H, W]` [TECU], None without maps; sw: `[before + hours, 2]`, Kp and F10.7 [sfu];
@@ -78,9 +82,9 @@ class SlidingWindowBatchProcessor:
         if shuffle_seed is not None and self.tec is not None:
             self.tec = _of_other_hours(self.tec, cover.present, shuffle_seed, last)
         if last is not None:
-            for values, row in ((self.tec, last), (self.sw, last + cover.before)):
-                if values is not None:
-                    values[row + 1 :] = values[row].clone()
+            if self.tec is not None:
+                self.tec[last + 1 :] = self.tec[last].clone()
+            _forecast_drivers(self.sw, last + cover.before)
 
     @property
     def first_hour(self) -> int:
@@ -155,6 +159,14 @@ def _of_other_hours(maps, present, seed, last):
     shuffled = maps.clone()
     shuffled[order] = maps[order.roll(1)]
     return shuffled
+
+
+def _forecast_drivers(drivers, last: int) -> None:
+    """Kp and F10.7 after a row, in place, from what is known up to it: persistence that decays, and persistence."""
+    mean, after = drivers[: last + 1, 0].mean(), torch.arange(1, len(drivers) - last)
+    kept = torch.exp(-after / KP_MEMORY_HOURS)
+    drivers[last + 1 :, 0] = mean + (drivers[last, 0].clone() - mean) * kept
+    drivers[last + 1 :, 1] = drivers[last, 1].clone()
 
 
 def _check_finite(values, first, name):
