@@ -59,12 +59,17 @@ TOGETHER = tuple(f"{mode}, direction" for mode in MODES)  # also scored as the m
 
 
 def load(folder: Path, changes: dict) -> RunData:
-    """A run's data of the month, with its settings; `tec_maps` names a control's own maps."""
+    """A run's data of the month, with its settings; `tec_maps` and `kp` name a control's own maps or indices."""
     changes = dict(changes)
-    mean_maps = changes.pop("tec_maps", None) == MEAN_MAPS
+    mean_maps, mean_kp = changes.pop("tec_maps", None) is not None, changes.pop("kp", None) is not None
     config = RunConfig.preset("month", **{**BASE, **changes})
     inputs = _inputs(folder, config)
-    return RunData(*(inputs._replace(tec=mean_of_hour(inputs.tec)) if mean_maps else inputs), config)
+    if mean_maps:
+        inputs = inputs._replace(tec=mean_of_hour(inputs.tec))
+    data = RunData(*inputs, config)
+    if mean_kp:  # the split is still drawn evenly over the true one
+        data.processor.sw[:, 0] = data.processor.sw[:, 0].mean()
+    return data
 
 
 def mean_of_hour(tec):
@@ -176,6 +181,11 @@ def overall(row, part, against="observations", prediction="R-STMRF"):
 def _truth_and_tec(folder, data):
     inputs = _inputs(folder, data.config)
     return inputs.observations["true_log10_ne_m3"].values[data.used], inputs.tec
+
+
+def truth_of(folder: Path, data: RunData) -> np.ndarray:
+    """True log10 Ne at the points of a run's data."""
+    return _truth_and_tec(folder, data)[0]
 
 
 def _kept(found, seed, cells):

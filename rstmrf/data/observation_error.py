@@ -33,6 +33,15 @@ class ObservationError(NamedTuple):
     pairs: Int[np.ndarray, "band zone"]
 
     @property
+    def excess_dex(self) -> Float[np.ndarray, "band zone"]:
+        """By how much it lies above that of the highest band, as a σ.
+
+        There an occultation is at its best, and what pairs tell is structure of the field that is smaller than their
+        distance, as much as an error. A model without that structure is wrong by it, so it belongs to the density.
+        """
+        return np.sqrt(np.clip(self.sigma_dex**2 - self.sigma_dex[-1] ** 2, 0.0, None))
+
+    @property
     def known(self) -> bool:
         """Whether any band was told."""
         return bool(self.sigma_dex.any())

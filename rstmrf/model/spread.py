@@ -26,7 +26,8 @@ class SpreadHead(nn.Module):
     """σ [dex] from place, local time and space weather. It has weights of its own, and learns from errors alone.
 
     `scale` and `widening` are what recalibration found on the development part; until then one and nothing.
-    `observation_error` [dex] is that of the observations it learned from, by band of altitude and zone; 0: not known.
+    `observation_error` [dex] is that of the observations it learned from, by band of altitude and zone, above what the
+    highest band has; 0: not known.
     """
 
     scale: Tensor

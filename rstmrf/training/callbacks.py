@@ -40,7 +40,7 @@ def averaging(decay: float) -> WeightAveraging:
 
 
 class ObservationErrorOfPairs(L.Callback):
-    """Before the first epoch, tells σ how large the error of the observations themselves is (`observation_error`).
+    """Before the first epoch, tells σ how large the observations' own error is (`observation_error`, its excess).
 
     It stands after what corrects the targets, for it is the error of these: of the training points, against IRI. A run
     that is resumed has it in its weights.
@@ -59,7 +59,7 @@ class ObservationErrorOfPairs(L.Callback):
         observed = points.log10_ne_m3 if self.data.targets is None else self.data.targets
         departures = (observed[rows] - points.background[rows, 0]).numpy()
         found = observation_error(points.coords[rows].numpy(), departures, points.profile[rows].numpy())
-        module.model.spread.observation_error.copy_(torch.from_numpy(found.sigma_dex))
+        module.model.spread.observation_error.copy_(torch.from_numpy(found.excess_dex))
         self.done = True
 
     def state_dict(self) -> dict:
