@@ -59,16 +59,20 @@ TOGETHER = tuple(f"{mode}, direction" for mode in MODES)  # also scored as the m
 
 
 def load(folder: Path, changes: dict) -> RunData:
-    """A run's data of the month, with its settings; `tec_maps` and `kp` name a control's own maps or indices."""
+    """A run's data of the month, with its settings.
+
+    A control's `tec_maps`, `kp` or `f107` say that maps or an index are held at their mean.
+    """
     changes = dict(changes)
-    mean_maps, mean_kp = changes.pop("tec_maps", None) is not None, changes.pop("kp", None) is not None
+    mean_maps, *of_index = (changes.pop(name, None) is not None for name in ("tec_maps", "kp", "f107"))
     config = RunConfig.preset("month", **{**BASE, **changes})
     inputs = _inputs(folder, config)
     if mean_maps:
         inputs = inputs._replace(tec=mean_of_hour(inputs.tec))
     data = RunData(*inputs, config)
-    if mean_kp:  # the split is still drawn evenly over the true one
-        data.processor.sw[:, 0] = data.processor.sw[:, 0].mean()
+    for column, mean in enumerate(of_index):
+        if mean:  # the split is still drawn evenly over the true Kp
+            data.processor.sw[:, column] = data.processor.sw[:, column].mean()
     return data
 
 
@@ -135,7 +139,7 @@ def _rms(values, weight):
 def explore(folder: Path, changes: dict):
     """Train with other settings, and note what they score on development days of a month that has been looked at."""
     data = load(folder, {**changes, "seed": EXPLORING_SEED})
-    row = {"settings": {**PRESETS["month"], **changes}}
+    row: dict = {"settings": {**PRESETS["month"], **changes}}
     model, truth = trained(data, row, None), _truth_and_tec(folder, data)[0]
     means = MeanResidualTable.fit(data.fitted().select(data.split.rows(TRAIN)))
     for where, rows in _explored_rows(data).items():
