@@ -24,8 +24,9 @@ from rstmrf.predict import Predictor
 from rstmrf.training.loop import train as train_model
 from rstmrf.training.run_folder import CONFIG
 
-#: how far each coefficient of the widening is expected to lie from zero; so few days of development do not rule alone
-WIDENING_PRIOR = 0.2
+#: how far the trust in the head's pattern, and each coefficient of the widening, is expected to lie from zero: a few
+#: days of development, whose profiles share their weather, do not rule alone (tried on a simulated month)
+TRUST_PRIOR, WIDENING_PRIOR = 0.1, 0.05
 SHARE = 0.9
 
 
@@ -98,8 +99,9 @@ class _Errors(NamedTuple):
     features: Float[Tensor, "p f"]
     weight: Float[Tensor, " p"]  # sums to the number of profiles
 
-    def wider(self, widening: Tensor) -> "_Errors":
-        return self._replace(sigma=self.sigma * torch.exp(self.features @ widening))
+    def reshaped(self, found: Tensor) -> Float[Tensor, " p"]:
+        """σ by the trust in its pattern, which is not negative, and the coefficients of the widening, `[1 + F]`."""
+        return torch.exp(found[0].clamp(min=0.0) * self.sigma.log() + self.features @ found[1:])
 
     def scale(self) -> float:
         """What σ is to be multiplied by so that `SHARE` of the errors lie where a Gaussian has them, by bisection."""
@@ -113,23 +115,27 @@ class _Errors(NamedTuple):
 
 
 def recalibrate(model: RSTMRF, data: RunData) -> float:
-    """Widen σ by what whole days of development show; returns the factor that all of it is multiplied by.
+    """Fit σ to what whole days of development show; returns the factor that all of it is multiplied by.
 
-    The head learned from the errors of training points, which are smaller than those of days it has not seen. A smooth
-    function of altitude, latitude and local time is fitted to the errors of development days, by likelihood and held
-    close to one; then a factor, so that 90 % of the errors lie within the 90 % interval. The error of the observations
-    is given in both. Where no day is development's alone, all of that part is taken. The development part chose the
-    epoch, so its errors are a little too small; the locked parts say by how much.
+    The head learned from the errors of training points, which are smaller than those of days it has not seen, and
+    smallest where the model fits best what it should not. So three things are fitted: how much of the head's pattern
+    the development days confirm (`trust`, expected near 0), a smooth function of altitude, latitude and local time, by
+    likelihood; then a factor, so that 90 % of the errors lie within the 90 % interval. The error of the observations is
+    given in all. Where no day is development's alone, the whole part is taken. The development part chose the epoch,
+    so its errors are a little too small; the locked parts say by how much.
     """
     spread = model.spread
     assert spread is not None, "only a model that states a σ is recalibrated"
+    spread.trust.fill_(1.0)
     spread.scale.fill_(1.0)
     spread.widening.zero_()
     seen = _development(model, data)
-    widening = _fitted_widening(seen)
-    spread.widening.copy_(widening)
-    spread.scale.fill_(seen.wider(widening).scale())
-    return float(spread.scale)
+    found = _most_likely(seen)
+    factor = seen._replace(sigma=seen.reshaped(found)).scale()
+    spread.trust.fill_(max(0.0, float(found[0])))
+    spread.widening.copy_(found[1:])
+    spread.scale.fill_(factor)
+    return factor
 
 
 def _development(model, data: RunData) -> _Errors:
@@ -150,16 +156,20 @@ def _days_of_development(data: RunData) -> np.ndarray:
     return alone if len(alone) else rows
 
 
-def _fitted_widening(seen: _Errors) -> Tensor:
-    """Coefficients of the widening's features: the most likely ones, with a Gaussian prior about zero."""
-    found = torch.zeros(N_WIDENING + 1, dtype=torch.float64, requires_grad=True)
+def _most_likely(seen: _Errors) -> Tensor:
+    """Trust and widening, `[1 + F]`: the most likely ones, each with a Gaussian prior about zero."""
+    found = torch.zeros(N_WIDENING + 2, dtype=torch.float64, requires_grad=True)  # the first: log of a factor
+    prior = torch.tensor([TRUST_PRIOR, *[WIDENING_PRIOR] * N_WIDENING], dtype=torch.float64)
     optimizer = torch.optim.LBFGS([found], max_iter=100, line_search_fn="strong_wolfe")
+    centred = seen._replace(sigma=seen.sigma / seen.sigma.log().mean().exp())
+    with torch.no_grad():
+        found[0] = seen.error.square().mean().sqrt().log()
 
     def cost():
         optimizer.zero_grad()
-        sigma = torch.hypot(seen.sigma * torch.exp(found[0] + seen.features @ found[1:]), seen.own)
+        sigma = torch.hypot(found[0].exp() * centred.reshaped(found[1:]), seen.own)
         likelihood = (seen.weight * (sigma.log() + 0.5 * (seen.error / sigma) ** 2)).sum()
-        total = likelihood + 0.5 * (found[1:] / WIDENING_PRIOR).square().sum()
+        total = likelihood + 0.5 * (found[1:] / prior).square().sum()
         total.backward()
         return total
 

@@ -32,7 +32,6 @@ MEAN_KP = "mean of the month"
 MODEL = {"observation": "inverted"}
 VARIANTS = {
     "6 h of Kp": MODEL,
-    "24 h of Kp": {**MODEL, "driver_hours": 24},
     "72 h of Kp": {**MODEL, "driver_hours": 72},
     "no Kp": {**MODEL, "kp": MEAN_KP},
 }

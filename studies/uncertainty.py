@@ -107,8 +107,9 @@ def main():
         if any(row["seed"] == seed for row in stored_rows(RESULTS)):
             continue
         data, row = load(folder, {**CHANGES, "seed": seed}), {"model": "single", "seed": seed}
-        model = models[seed] = trained(data, row)
+        model = models[seed] = trained(data, row, folder / "models" / f"σ {seed}")
         row["scale"] = round(recalibrate(model, data), 3)
+        row["trust"] = round(float(model.spread.trust), 3)
         row["widening"] = model.spread.widening.numpy().round(3).tolist()
         truth = truth_of(folder, data)
         row["observations"] = observation_facts(data, truth)

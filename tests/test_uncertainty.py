@@ -80,6 +80,29 @@ def test_recalibration_makes_nine_tenths_of_the_development_errors_fit(stating):
     torch.testing.assert_close(model.spread.widening, widening, atol=1e-3, rtol=0.01)
 
 
+def test_a_pattern_is_trusted_as_far_as_development_confirms_it(stating, monkeypatch):
+    model, data = stating
+    monkeypatch.setattr("rstmrf.uncertainty.TRUST_PRIOR", 0.3)
+    model = copy.deepcopy(model)
+    model.spread.observation_error.zero_()
+    points, made = data.part(DEVELOPMENT), copy.copy(data)
+    for buffer, value in ((model.spread.trust, 1.0), (model.spread.scale, 1.0), (model.spread.widening, 0.0)):
+        buffer.fill_(value)
+    sigma = Predictor(model, data.iri, data.processor).sigma(points)
+    model.spread.out.weight.data.mul_(0.6 / sigma.log().std())  # a pattern that can be seen
+    sigma = Predictor(model, data.iri, data.processor).sigma(points)
+    predicted = points.background[:, 0] + Predictor(model, data.iri, data.processor).residual(points)
+    noise = torch.randn(len(points), generator=torch.Generator().manual_seed(0))
+    trusted = []
+    for size in (sigma, sigma.mean().expand(len(points))):
+        values = data.points.log10_ne_m3.clone()
+        values[data.split.rows(DEVELOPMENT)] = (predicted + size * noise).float()
+        made.points = replace(data.points, log10_ne_m3=values)
+        recalibrate(model, made)
+        trusted.append(model.spread.trust.item())
+    assert trusted[0] > 0.5 and abs(trusted[1]) < 0.2
+
+
 def test_recalibration_finds_where_the_errors_are_larger(stating, monkeypatch):
     model, data = stating
     monkeypatch.setattr("rstmrf.uncertainty.WIDENING_PRIOR", 1.0)  # so few profiles would hardly move it

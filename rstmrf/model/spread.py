@@ -25,11 +25,13 @@ N_WIDENING = 6
 class SpreadHead(nn.Module):
     """σ [dex] from place, local time and space weather. It has weights of its own, and learns from errors alone.
 
-    `scale` and `widening` are what recalibration found on the development part; until then one and nothing.
+    `trust`, `widening` and `scale` are what recalibration found on the development part: how much of the head's own
+    pattern is believed, by what smooth function it is widened, and by what factor. Until then they are 1, 0 and 1.
     `observation_error` [dex] is that of the observations it learned from, by band of altitude and zone, above what the
     highest band has; 0: not known.
     """
 
+    trust: Tensor
     scale: Tensor
     widening: Tensor
     observation_error: Tensor
@@ -43,6 +45,7 @@ class SpreadHead(nn.Module):
         self.out = nn.Linear(WIDTH, 1)
         nn.init.zeros_(self.out.weight)
         nn.init.constant_(self.out.bias, math.log(FIRST_SIGMA_DEX))
+        self.register_buffer("trust", torch.ones(()))
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("widening", torch.zeros(N_WIDENING))
         self.register_buffer("observation_error", torch.zeros(len(ERROR_KNOTS_KM), 2))
@@ -60,7 +63,7 @@ class SpreadHead(nn.Module):
     def sigma(self, coords, sw_seq, window) -> Float[Tensor, " b"]:
         """σ of density [dex] at points, recalibrated."""
         wider = widening_features(coords) @ self.widening
-        return self.scale * torch.exp(self(coords, sw_seq, window) + wider)
+        return self.scale * torch.exp(self.trust * self(coords, sw_seq, window) + wider)
 
     def observation_sigma(self, coords: Float[Tensor, "b 4"]) -> Float[Tensor, " b"]:
         """σ [dex] of what was observed at points, about the density there; 0 where it is not known."""
