@@ -66,6 +66,10 @@ class RunConfig(BaseModel):
     tec_input: bool = Field(False, description="TEC's value as an input too, which S9 forbids: for comparison alone")
     lstm_layers: int = Field(2, ge=1, description="layers of the space-weather LSTM")
 
+    driver_inputs: Literal["both", "kp", "none"] = Field(
+        "both", description="indices the model sees; F10.7 of a month tells its days apart, which a forecast must not"
+    )
+
     # TEC context
     seq_len: int = Field(6, ge=1, description="h; hours in a window, the last one included")
     driver_hours: int | None = Field(None, ge=1, le=240, description="h of Kp and F10.7 in a window; null: seq_len")

@@ -36,7 +36,7 @@ class ResidualField(nn.Module):
         if config.time_mode == "elapsed":
             of_time[-1] = config.omega_elapsed
         self.temporal = Siren(len(of_time), *sizes, input_omega=of_time)
-        self.drivers = SpaceWeatherEncoder(config.basis_dim, config.lstm_layers)
+        self.drivers = SpaceWeatherEncoder(config.basis_dim, config.lstm_layers, config.driver_inputs)
         self.decoder = nn.ModuleList([nn.Linear(2 * config.basis_dim, DECODER_WIDTH), nn.Linear(DECODER_WIDTH, 1)])
         with torch.no_grad():  # start close to IRI
             self.decoder[1].weight *= 0.1

@@ -39,7 +39,7 @@ class SpreadHead(nn.Module):
     def __init__(self, config: RunConfig):
         super().__init__()
         self.coordinate_mode = config.coordinate_mode
-        self.drivers = SpaceWeatherEncoder(DRIVER_WIDTH, 1)
+        self.drivers = SpaceWeatherEncoder(DRIVER_WIDTH, 1, config.driver_inputs)
         inputs = N_SPATIAL[config.coordinate_mode] + N_TEMPORAL["diurnal"] + DRIVER_WIDTH
         self.layers = nn.Sequential(nn.Linear(inputs, WIDTH), nn.Tanh(), nn.Linear(WIDTH, WIDTH), nn.Tanh())
         self.out = nn.Linear(WIDTH, 1)
