@@ -51,6 +51,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "inversion_every_epochs": 2,
     },
 }
+#: Days to come: what tells days of a month apart, their number and F10.7, misleads there (studies/forecasts.py)
+PRESETS["forecast"] = {
+    **PRESETS["month"],
+    "split": "last-days",
+    "mode": "forecast",
+    "time_mode": "diurnal",
+    "driver_inputs": "kp",
+}
 
 #: Settings that give the design document's form wherever ours departs from it.
 DOCUMENT_MODE: dict[str, Any] = {

@@ -52,8 +52,6 @@ VARIANTS = {
     "inverted, direction of the ConvLSTM": {**MODES["inverted"], "direction_source": "network"},
     "inverted, direction at points": {**MODES["inverted"], **AT_POINTS},
     "inverted, direction, seen hours": {**MODES["inverted"], "collocation_hours": "seen"},
-    "forecast": {"split": "last-days", "mode": "forecast"},
-    "forecast, off": {**OFF, "split": "last-days", "mode": "forecast"},
 }
 TOGETHER = tuple(f"{mode}, direction" for mode in MODES)  # also scored as the mean of their seeds
 
@@ -66,7 +64,7 @@ def load(folder: Path, changes: dict) -> RunData:
     changes = dict(changes)
     mean_maps, *of_index = (changes.pop(name, None) is not None for name in ("tec_maps", "kp", "f107"))
     config = RunConfig.preset("month", **{**BASE, **changes})
-    inputs = _inputs(folder, config)
+    inputs = month_inputs(folder, config)
     if mean_maps:
         inputs = inputs._replace(tec=mean_of_hour(inputs.tec))
     data = RunData(*inputs, config)
@@ -82,7 +80,8 @@ def mean_of_hour(tec):
     return tec.assign(vtec_tecu=by_hour.map(lambda maps: maps * 0 + maps.mean("time")))
 
 
-def _inputs(folder: Path, config: RunConfig):
+def month_inputs(folder: Path, config: RunConfig):
+    """Observations, maps and indices in a folder of `scripts/make_month.py`."""
     paths = (folder / name for name in ("observations.zarr", "tec.nc", "indices.csv"))
     return load_inputs(config, *map(str, paths))
 
@@ -183,7 +182,7 @@ def overall(row, part, against="observations", prediction="R-STMRF"):
 
 
 def _truth_and_tec(folder, data):
-    inputs = _inputs(folder, data.config)
+    inputs = month_inputs(folder, data.config)
     return inputs.observations["true_log10_ne_m3"].values[data.used], inputs.tec
 
 
