@@ -1,7 +1,7 @@
 """Tables of the stored skill on the simulated month, and its targets. Whatever variants are stored are drawn.
 
-Rows are those of `results/month.json`, written by `studies.month`. Analysis and forecast have days of their own and
-are never in one table. A variant is compared with baselines that take observations for the same thing.
+Rows are those of `results/month.json`, written by `studies.month`. A variant is compared with baselines that take
+observations for the same thing.
 """
 
 import json
@@ -26,28 +26,27 @@ def stored(name="month") -> list | dict:
     return json.loads((RESULTS / f"{name}.json").read_text())
 
 
-def of_mode(rows, mode) -> list[dict]:
-    """Rows of one mode, "analysis" or "forecast"."""
-    return [row for row in rows if ("forecast" in row["variant"]) == (mode == "forecast")]
-
-
 EXPLORED_DAYS = ("unseen days", "seen days", "days once locked")
 EXPLORED_PARTS = [f"{days}, {of}" for of in ("truth", "observations") for days in EXPLORED_DAYS]
 
 
-def explored() -> pd.DataFrame:
-    """What was tried on the month of exploration: settings, and RMSE [dex] there; empty where nothing is stored."""
+def explored(mode="analysis") -> pd.DataFrame:
+    """What was tried on the month of exploration: settings, and RMSE [dex] there; empty where nothing is stored.
+
+    Of forecasts, "days once locked" are the days to come.
+    """
     path = RESULTS / "month_explored.json"
     rows = json.loads(path.read_text()) if path.exists() else []
     plain = {key: field.default for key, field in RunConfig.model_fields.items()}
     usual = plain | PRESETS["month"]
     return pd.DataFrame(
         {
-            "settings": ", ".join(f"{k} {v}" for k, v in (plain | row["settings"]).items() if v != usual[k])
+            "settings": ", ".join(f"{k} {v}" for k, v in (plain | row["settings"]).items() if v != usual.get(k))
             or "as the preset",
             **{where: row[where][MODEL] for where in EXPLORED_PARTS if where in row},
         }
         for row in rows
+        if row["settings"].get("mode", "analysis") == mode
     )
 
 
@@ -66,7 +65,7 @@ def table(rows, name, part=LOCKED, against="observations") -> pd.DataFrame:
 
 
 def mode_of(variant: str) -> str:
-    """What the variant takes an observation for, which its baselines do too; "forecast" stands apart."""
+    """What the variant takes an observation for, which its baselines do too."""
     return variant.split(",")[0]
 
 
@@ -136,12 +135,12 @@ def cosines(rows) -> pd.DataFrame:
 
 
 def targets(rows) -> pd.DataFrame:
-    """Each target on the locked days of the analysis: what is asked, what was measured, whether it is reached.
+    """Each target on the locked days: what is asked, what was measured, whether it is reached.
 
     Errors are measured against the truth, by which a target is judged, and against the observations beside it. A
     gain of one variant over another is that of their means over seeds, with the gains of the single seeds.
     """
-    rows, lines = of_mode(rows, "analysis"), []
+    lines = []
     runs = {against: overall(rows, against=against) for against in ("truth", "observations")}
 
     def lower(target, one, other, least=None):

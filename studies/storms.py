@@ -29,10 +29,10 @@ from studies.training import keep_row, stored_rows, trained
 RESULTS = Path(__file__).parent / "results" / "storms.json"
 STORM_KP, BLOCK_HOURS = 4.5, 6.0  # 5- is 4.67
 MEAN_KP = "mean of the month"
-MODEL = {"observation": "inverted"}
+MODEL = {"observation": "inverted", "gap_hours": 6}  # the same for all, though the longest window is longer
 VARIANTS = {
     "6 h of Kp": MODEL,
-    "72 h of Kp": {**MODEL, "driver_hours": 72},
+    "48 h of Kp": {**MODEL, "driver_hours": 48},
     "no Kp": {**MODEL, "kp": MEAN_KP},
 }
 

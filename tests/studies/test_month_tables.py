@@ -24,12 +24,7 @@ def rows():
     off = [stored_row(OFF, seed, 0.17, model_cosine=0.7, lower=0.01) for seed in (0, 1)]
     control = stored_row(SHUFFLED, 0, 0.18, iri_cosine=0.3, lower=0.01)
     as_reported = stored_row(f"density, {tables.DIRECTION}", 0, 0.165)
-    return [*good, *off, control, as_reported, stored_row("forecast", 0, 0.19)]
-
-
-def test_forecasts_stand_apart(rows):
-    assert [r["variant"] for r in tables.of_mode(rows, "forecast")] == ["forecast"]
-    assert "forecast" not in tables.skill_table(tables.of_mode(rows, "analysis")).index
+    return [*good, *off, control, as_reported]
 
 
 def test_baselines_are_those_of_the_same_kind_of_observation(rows):
@@ -39,14 +34,14 @@ def test_baselines_are_those_of_the_same_kind_of_observation(rows):
 
 
 def test_seeds_are_averaged_and_compared_with_their_own_baselines(rows):
-    found = tables.skill_table(tables.of_mode(rows, "analysis"))
+    found = tables.skill_table(rows)
     assert found.loc[ON, "truth"] == "0.155 (0.150–0.160)" and found.loc[ON, "seeds"] == 2
     assert found.loc[ON, "truth: % below IRI"] == pytest.approx(22.5)
     assert found.loc[ON, "truth: % below best baseline"] == pytest.approx(8.8)  # 0.17, not that scaled by TEC
 
 
 def test_cosines_against_maps_of_other_hours_are_left_out(rows):
-    assert set(tables.cosines(rows)) == {"IRI", ON, OFF, f"density, {tables.DIRECTION}", "forecast"}
+    assert set(tables.cosines(rows)) == {"IRI", ON, OFF, f"density, {tables.DIRECTION}"}
 
 
 def test_targets_say_what_is_reached_and_by_how_much_each_seed(rows):

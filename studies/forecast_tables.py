@@ -1,0 +1,142 @@
+"""Tables of the stored forecasts and storms, for the book."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from studies.forecasts import PRESET
+
+RESULTS = Path(__file__).parent / "results"
+MODEL, TABLE, CLIMATOLOGY = "R-STMRF", "mean residuals", "mean of training days"
+SOON = "1 to 3 days"
+
+
+def stored(name: str) -> list[dict]:
+    """The rows of `results/{name}.json`."""
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def scores(rows: list[dict], against="truth") -> pd.DataFrame:
+    """All scores against the truth or the observations, with the variant, the seed and the days of the month."""
+    found = [
+        pd.DataFrame(row["scores"]).assign(variant=row["variant"], seed=row["seed"], month_days=row.get("days"))
+        for row in rows
+    ]
+    table = pd.concat(found, ignore_index=True)
+    return table[table["against"] == against]
+
+
+def by_period(rows: list[dict]) -> pd.DataFrame:
+    """RMSE [dex] of the preset and of the baselines, mean over seeds, for each forecast and part of the days ahead."""
+    own = scores(rows)
+    own = own[(own["variant"] == PRESET) & own["stratum"].isin(["part", "all"])]
+    own = own.assign(forecast=[f"from {n:g} days" for n in own["month_days"]])
+    return own.pivot_table("rmse", ["forecast", "cell"], "prediction", sort=False).drop(columns=CLIMATOLOGY)
+
+
+def by_day(rows: list[dict]) -> pd.DataFrame:
+    """RMSE [dex] of the preset and of the baselines by the number of days ahead, over forecasts and seeds."""
+    own = scores(rows)
+    own = own[(own["variant"] == PRESET) & (own["stratum"] == "days ahead")].astype({"cell": int})
+    square = own.assign(square=own["rmse"] ** 2).pivot_table("square", "cell", "prediction")
+    return np.sqrt(square).rename_axis("days ahead")  # pyright: ignore[reportReturnType]
+
+
+def by_variant(rows: list[dict]) -> pd.DataFrame:
+    """RMSE [dex] of variants with seed 0 over all days to come, mean of the forecasts."""
+    own = scores(rows)
+    own = own[(own["seed"] == 0) & (own["stratum"] == "all") & own["prediction"].isin([MODEL, CLIMATOLOGY])]
+    return own.pivot_table("rmse", "variant", "prediction", sort=False)[[MODEL, CLIMATOLOGY]]
+
+
+def below(rows: list[dict], cell=SOON) -> pd.Series:
+    """How far [%] the preset lies below IRI and the table of mean residuals: mean of the forecasts."""
+    wide = _by_forecast(rows, cell)
+    return pd.Series({rival: 100 * (1 - wide[MODEL] / wide[rival]).mean() for rival in ("IRI", TABLE)})
+
+
+def below_on_storm_days(rows: list[dict], variant="6 h of Kp") -> float:
+    """How far [%] a variant lies below IRI on days of storm, mean over seeds."""
+    own = scores(rows)
+    own = own[(own["cell"] == "storm") & (own["prediction"] == MODEL) & (own["variant"] == variant)]
+    return 100 * float(own["skill"].mean())
+
+
+def _by_forecast(rows, cell) -> pd.DataFrame:
+    own = scores(rows)
+    own = own[(own["variant"] == PRESET) & (own["cell"] == cell)]
+    return own.pivot_table("rmse", ["month_days", "seed"], "prediction").groupby(level="month_days").ffill()
+
+
+def verdicts(rows: list[dict], cell=SOON) -> list[str]:
+    """Sentences: how far below IRI and the table of mean residuals the preset lies, and in how many forecasts."""
+    wide, said = _by_forecast(rows, cell), []
+    for rival in ("IRI", TABLE):
+        below = 100 * (1 - wide[MODEL] / wide[rival])
+        many = f"below it in {int((below > 0).sum())} of {len(below)} forecasts"
+        said.append(
+            f"{cell} ahead: {below.mean():.1f} % below {rival} ({below.min():.1f} to {below.max():.1f}), {many}"
+        )
+    return said
+
+
+def time_modes() -> pd.DataFrame:
+    """RMSE [dex] against the truth on the first month: days seen in training and not, by what is known of time."""
+    names = {
+        ("elapsed", False): "the day's number, Kp and F10.7",
+        ("elapsed", True): "the day's number and Kp",
+        ("diurnal", True): "hour of the day and Kp",
+    }
+    lines = {}
+    for row in stored("month_explored"):
+        settings = row["settings"]
+        key = settings["time_mode"], "f107" in settings
+        if key in names and _otherwise_the_preset(settings):
+            found = {where: row[f"{where}, truth"][MODEL] for where in ("seen days", "unseen days", "days once locked")}
+            lines[names[key]] = found  # the newest run of these settings
+    return pd.DataFrame.from_dict(lines, orient="index")
+
+
+def _otherwise_the_preset(settings: dict) -> bool:
+    from rstmrf.presets import PRESETS
+
+    own = {**PRESETS["month"], "observation": "inverted"}
+    return all(settings.get(key) == own.get(key) for key in {*own, *settings} - {"time_mode", "f107"})
+
+
+def storm_table(rows: list[dict]) -> pd.DataFrame:
+    """Skill against IRI [%] on days of storm and others, by variant: mean over seeds, and the widest interval."""
+    own = scores(rows)
+    own = own[(own["stratum"] == "day") & (own["prediction"] == MODEL)]
+    lines = {}
+    for (variant, cell), of in own.groupby(["variant", "cell"], sort=False):
+        skill, low, high = (100 * of[name] for name in ("skill", "skill_low", "skill_high"))
+        line = lines.setdefault(variant, {})
+        line[f"{cell}: skill (%)"] = f"{skill.mean():.1f} ({low.min():.1f} to {high.max():.1f})"
+        line[f"{cell}: RMSE (dex)"] = round(of["rmse"].mean(), 4)
+    table = pd.DataFrame.from_dict(lines, orient="index")
+    iri = scores(rows)
+    iri = iri[(iri["stratum"] == "day") & iri["prediction"].isin(["IRI", TABLE])]
+    for (name, cell), of in iri.groupby(["prediction", "cell"], sort=False):
+        table.loc[name, f"{cell}: RMSE (dex)"] = round(of["rmse"].mean(), 4)
+    return table.fillna("")
+
+
+def storm_verdicts(rows: list[dict]) -> list[str]:
+    """Sentences: whether storm days are better than IRI beyond doubt, and what the history of Kp is worth there."""
+    own = scores(rows)
+    own = own[(own["stratum"] == "day") & (own["prediction"] == MODEL)]
+    said = []
+    for variant, of in own[own["cell"] == "storm"].groupby("variant", sort=False):
+        told = int((of["skill_low"] > 0).sum())
+        said.append(f"{variant}: storm days better than IRI with 95 % confidence in {told} of {len(of)} runs")
+    wide = own.pivot_table("rmse", ["cell", "seed"], "variant")
+    for other in [name for name in wide if name != "6 h of Kp"]:
+        worth = 100 * (1 - wide["6 h of Kp"] / wide[other])
+        by_cell = {cell: f"{of.mean():.1f} % ({of.min():.1f} to {of.max():.1f})" for cell, of in worth.groupby("cell")}
+        said.append(
+            f"6 h of Kp against {other.lower()}, error lower by: " + ", ".join(f"{c} {v}" for c, v in by_cell.items())
+        )
+    return said
