@@ -58,7 +58,7 @@ class RunConfig(BaseModel):
         "diurnal", description="diurnal: universal time; elapsed: and days since start; document: absolute time alone"
     )
     omega_elapsed: float = Field(10.0, gt=0, description="rad/day; first-layer frequency of the days since start")
-    tec_input: bool = Field(False, description="TEC's value as an input too, which the design forbids: for comparison alone")
+    tec_input: bool = Field(False, description="TEC's value as an input too, for comparison: the design has it not")
     lstm_layers: int = Field(2, ge=1, description="layers of the space-weather LSTM")
 
     # TEC context
@@ -101,7 +101,7 @@ class RunConfig(BaseModel):
     )
     head_epochs: int = Field(20, ge=1, description="passes over the hours of the maps, at most, of the ConvLSTM alone")
     head_learning_rate: float = Field(1e-2, gt=0, description="peak rate of AdamW for the ConvLSTM alone")
-    direction_by_strength: bool = Field(False, description="the direction loss weighs points by the strength of TEC's gradient, too")
+    direction_by_strength: bool = Field(False, description="the direction loss weighs points by TEC's gradient, too")
     direction_hinge: float = Field(1.0, gt=0, le=1, description="cosines above it cost nothing; 1: all cost (metric)")
     direction_peak_km: float = Field(350.0, gt=0, description="km; where the direction weighs most")
     direction_width_km: float = Field(100.0, gt=0, description="km; e-folding half width of that weight")
