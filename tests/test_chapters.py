@@ -1,4 +1,4 @@
-"""Chapters can be read: cells are short, code fits its column, figures are captioned and described, exercises are there."""
+"""Chapters can be read: cells are short, code fits its column, figures are captioned, exercises are there."""
 
 import json
 import re

@@ -58,7 +58,9 @@ def panels(tables: dict[str, pd.DataFrame], xlabel: str, ylabel: str, looks=None
             ax.plot(table.index, table[name], label=name, **look(name, number, looks))
         ax.set(xlabel=xlabel, title=title, **axes)
     row[0, 0].set_ylabel(ylabel)
-    fig.legend(*row[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False, fontsize=9)
+    handles, names = row[0, 0].get_legend_handles_labels()
+    columns = 4 if sum(map(len, names)) < 60 else 2  # the legend shall not be wider than the axes
+    fig.legend(handles, names, loc="outside upper center", ncols=columns, frameon=False, fontsize=9)
     return fig
 
 

@@ -229,7 +229,7 @@ def test_terms_are_weighed_as_told():
 
 @pytest.mark.parametrize("config", [CONFIG, DOCUMENT], ids=["default", "document"])
 def test_which_part_learns_from_which_term(config):
-    """Document: the direction head learns from the direction loss alone. Default: from TEC alone, never from the density."""
+    """Document: the direction loss alone teaches the direction head. Default: TEC alone does, never the density."""
     torch.manual_seed(0)
     config = config.changed(basis_dim=4, siren_hidden=8, siren_layers=1, lstm_layers=1, tec_feat_dim=2, seq_len=2)
     batch, model = whole_batch(), RSTMRF(config, 48.0)
