@@ -26,7 +26,7 @@ from rstmrf.presets import PRESETS
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 SMALL_MODEL = {"basis_dim": 48, "siren_hidden": 96}
 SMALL_TEC = {"seq_len": 4, "tec_downsample_factor": 6}
-#: the five configurations of the design document's last table (S36)
+#: the five configurations of the design document's last table
 CONFIGURATIONS = {
     "default": {},
     "small batch": {"batch_size": 1024},
@@ -34,7 +34,7 @@ CONFIGURATIONS = {
     "small TEC": SMALL_TEC,
     "all of them": {"batch_size": 1024, **SMALL_MODEL, **SMALL_TEC},
 }
-#: one setting changed alone (S23 to S28), and the presets (S32, S33)
+#: one setting changed alone, and the presets
 SETTINGS = {
     "batch 1024": {"batch_size": 1024},
     "batch 512": {"batch_size": 512},

@@ -63,7 +63,7 @@ class RunConfig(BaseModel):
         "diurnal", description="diurnal: universal time; elapsed: and days since start; document: absolute time alone"
     )
     omega_elapsed: float = Field(10.0, gt=0, description="rad/day; first-layer frequency of the days since start")
-    tec_input: bool = Field(False, description="TEC's value as an input too, which S9 forbids: for comparison alone")
+    tec_input: bool = Field(False, description="TEC's value as an input too, for comparison: the design has it not")
     lstm_layers: int = Field(2, ge=1, description="layers of the space-weather LSTM")
 
     driver_inputs: Literal["both", "kp", "none"] = Field(
@@ -87,8 +87,8 @@ class RunConfig(BaseModel):
     missing_hours: Literal["error", "mask"] = Field("error", description="mask: leave out points that need them")
 
     # Losses
-    w_chapman: float = Field(0.1, ge=0, description="weight of vertical smoothness (S12)")
-    w_tec_direction: float = Field(0.05, ge=0, description="weight of the gradient direction (S13)")
+    w_chapman: float = Field(0.1, ge=0, description="weight of the curvature loss: vertical smoothness")
+    w_tec_direction: float = Field(0.05, ge=0, description="weight of the direction loss")
     w_sigma: float = Field(0.0, ge=0, description="weight of the uncertainty's own likelihood; 0: none is stated")
     sigma_warmup_epochs: int = Field(2, ge=0, description="epochs before the uncertainty learns from the errors")
     w_head: float = Field(1.0, ge=0, description="weight of the direction head's own supervision")
@@ -110,7 +110,7 @@ class RunConfig(BaseModel):
     )
     head_epochs: int = Field(20, ge=1, description="passes over the hours of the maps, at most, of the ConvLSTM alone")
     head_learning_rate: float = Field(1e-2, gt=0, description="peak rate of AdamW for the ConvLSTM alone")
-    direction_by_strength: bool = Field(False, description="S13 weighs points by the strength of TEC's gradient, too")
+    direction_by_strength: bool = Field(False, description="the direction loss weighs points by TEC's gradient, too")
     direction_hinge: float = Field(1.0, gt=0, le=1, description="cosines above it cost nothing; 1: all cost (metric)")
     direction_ramp_epochs: int = Field(
         0, ge=0, description="epochs in which the weight of the direction rises from 0 to its own; 0: whole at once"

@@ -14,6 +14,7 @@ from rstmrf.data.coverage_report import coverage, sentences
 from rstmrf.data.run_data import split_by
 from rstmrf.data.windows import processor_of
 from rstmrf.errors import InputError
+from rstmrf.parameters import options_of
 from rstmrf.readers.indices import find_installed_table, read_celestrak, read_csv, read_gfz, read_indices
 from rstmrf.readers.kinds import Kind, kind_of, listed, one_path
 from rstmrf.readers.observation_files import list_files
@@ -108,6 +109,7 @@ def check(*paths, config: RunConfig | None = None, start: str = "") -> Report:
         "start": start,
     }
     given = [f"--{name} {shlex.quote(path)}" for name, path in paths_of.items() if path]
+    given += map(shlex.quote, options_of(config))
     return Report(found, problems, notes, None if problems else f"rstmrf train {' '.join(given)} --out run/")
 
 

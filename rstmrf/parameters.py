@@ -4,6 +4,7 @@ from typing import Any
 
 from rstmrf.config import RunConfig
 from rstmrf.errors import InputError
+from rstmrf.presets import PRESETS
 
 #: Parameters of `notebooks/train.ipynb` that are no settings of the run itself, with what stands for "not given".
 NOTEBOOK_DEFAULTS = {
@@ -36,3 +37,15 @@ def read_parameters(namespace: dict[str, Any]) -> tuple[RunConfig, dict[str, Any
             wanted = "True or False" if key == "resume" else "a path or date as text, or '' for the sample"
             raise InputError(f"{key}={value!r} is not accepted; give {wanted}")
     return RunConfig.preset(name, **given), others
+
+
+def options_of(config: RunConfig) -> list[str]:
+    """Options of the command that give these settings again: the nearest preset, and what departs from it."""
+
+    def apart(name: str) -> dict:
+        preset = RunConfig.preset(name)
+        return {key: value for key, value in config if getattr(preset, key) != value}
+
+    name = min(PRESETS, key=lambda name: len(apart(name)))
+    own = [] if name == "default" else ["--preset", name]
+    return own + [word for key, value in apart(name).items() for word in ("--set", f"{key}={value}")]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-#: What a preset changes; the document's sections "CPU, 8 GB" (S32) and "GPU, 4 GB" (S33); the embedded sample
+#: What a preset changes; the document's sections "CPU, 8 GB" and "GPU, 4 GB"; the embedded sample
 #: (studies/sample_direction.py); and weeks of profiles, by what was tried on a simulated month (studies/month.py)
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},

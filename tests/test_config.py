@@ -30,7 +30,7 @@ CPU_8GB = {
 
 
 def test_presets_of_the_document():
-    """Sections "CPU, 8 GB" (S32) and "GPU, 4 GB" (S33), value by value."""
+    """Sections "CPU, 8 GB" and "GPU, 4 GB", value by value."""
     small, gpu = RunConfig.preset("cpu-8gb"), RunConfig.preset("gpu-4gb")
     assert {key: getattr(small, key) for key in CPU_8GB} == CPU_8GB
     assert (gpu.batch_size, gpu.use_amp) == (1024, True)

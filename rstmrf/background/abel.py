@@ -126,6 +126,14 @@ def curtain_places(lat, lon, azimuth_deg) -> tuple[Float[np.ndarray, "n column"]
     return np.rad2deg(np.arcsin(np.clip(sine, -1, 1))), wrap_longitude(np.rad2deg(lon + east))
 
 
+def iri_curtains_m3(background, lat, lon, hours, azimuth_deg) -> Float[np.ndarray, "n column shell"]:
+    """IRI's density [m⁻³] in the curtains of tangent points and azimuths [deg] at hours, each `[N]`."""
+    places = curtain_places(lat, lon, azimuth_deg)
+    hours = np.repeat(np.asarray(hours, float), COLUMNS_DEG.size)
+    found = background.log10_density_columns(*(x.ravel() for x in places), SHELLS_KM, hours)
+    return 10.0 ** found.numpy().reshape(len(lat), COLUMNS_DEG.size, SHELLS_KM.size)
+
+
 def bearing_deg(lat, lon, to_lat, to_lon) -> Float[np.ndarray, " n"]:
     """Azimuth [deg east of north] at which places `[N]` see others."""
     lat, lon, to_lat, to_lon = (np.deg2rad(np.asarray(x, float)) for x in (lat, lon, to_lat, to_lon))

@@ -25,6 +25,13 @@ def integrate(columns, scale) -> tuple[np.ndarray, np.ndarray]:
     return layers.sum(1), np.log(10) * (layers @ weight)
 
 
+def iri_vtec(background, lat, lon, hours, *, plasmasphere=True) -> Float[np.ndarray, " n"]:
+    """IRI's vertical TEC [TECU] at places [deg] and hours `[N]`, up to 2000 km, and a constant plasmasphere above."""
+    levels = np.broadcast_to(LEVELS_KM, (len(lat), LEVELS_KM.size))
+    tecu = integrate(iri_columns(background, lat, lon, hours, levels), np.zeros(len(lat)))[0]
+    return tecu + plasmasphere_tecu(lat) if plasmasphere else tecu
+
+
 def scaling_weight(alt_km):
     """How much of the scaling acts at an altitude [km]: none in the E region (110), all from 200 on."""
     return smooth_step((np.asarray(alt_km) - 110.0) / 90.0)

@@ -1,4 +1,4 @@
-"""Sliding windows of TEC maps and indices: few are unique, whatever the batch (S2–S5)."""
+"""Sliding windows of TEC maps and indices: few are unique, whatever the batch."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Maps of gradient directions (S43): from the Dataset of `rstmrf.evaluation.directions.direction_maps`, at one time.
+"""Maps of gradient directions: from the Dataset of `rstmrf.evaluation.directions.direction_maps`, at one time.
 
 Arrows have one length: only the direction is compared, and it is left out where the gradient of TEC is weak, for there
 it says nothing.

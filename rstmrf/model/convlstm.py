@@ -1,4 +1,4 @@
-"""Convolutional LSTM on the globe, hour by hour, with a backward pass of its own (S7).
+"""Convolutional LSTM on the globe, hour by hour, with a backward pass of its own.
 
 Source of the cell: Shi et al. 2015, Convolutional LSTM Network, arXiv:1506.04214; here without peepholes.
 """

@@ -1,4 +1,4 @@
-"""The field of TEC gradient directions: a ConvLSTM over TEC maps, its head, and sampling at points (S7, S8)."""
+"""The field of TEC gradient directions: a ConvLSTM over TEC maps, its head, and sampling at points."""
 
 import torch
 from jaxtyping import Float

@@ -1,4 +1,4 @@
-"""Space weather: an LSTM over Kp and F10.7, on unique windows only (S10)."""
+"""Space weather: an LSTM over Kp and F10.7, on unique windows only."""
 
 import torch
 from jaxtyping import Float

@@ -1,4 +1,4 @@
-"""The residual field: what is added to log10 Ne of IRI, with its derivatives (S6, S9–S11)."""
+"""The residual field: what is added to log10 Ne of IRI, with its derivatives."""
 
 import torch
 from jaxtyping import Float, Int

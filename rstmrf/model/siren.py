@@ -1,4 +1,4 @@
-"""SIREN: sines of linear maps, with the initialisation that keeps their statistics through depth (S6, S10).
+"""SIREN: sines of linear maps, with the initialisation that keeps their statistics through depth.
 
 Source: Sitzmann et al. 2020, Implicit Neural Representations with Periodic Activation Functions, arXiv:2006.09661.
 """

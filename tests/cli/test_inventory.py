@@ -60,6 +60,14 @@ def test_the_same_is_told_to_scripts(rstmrf, own_folder):
     assert "train on it with" in rstmrf("check", own_folder).stdout
 
 
+def test_the_command_repeats_the_settings_that_were_checked(rstmrf, own_folder):
+    words = ("--preset", "sample", "--set", "seq_len=3", "--set", "tec_downsample_factor=30")
+    said = rstmrf("check", own_folder, *words).stdout
+    assert "--preset sample" in said and said.index("--set seq_len=3") < said.index("--out run/")
+    assert "--set tec_downsample_factor=30" in said and said.count("--set") == 2
+    assert "--preset" not in rstmrf("check", own_folder).stdout
+
+
 def test_what_is_missing_is_said_with_its_remedy(rstmrf, own_folder):
     done = rstmrf("check", own_folder / "profiles", own_folder / "Kp.csv")
     assert done.exit_code == 2 and "missing: no usable TEC maps; see `rstmrf fetch tec`" in done.stdout

@@ -70,7 +70,7 @@ def test_a_vector_near_zero_has_a_bounded_gradient(length):
     assert torch.isfinite(gradient).all() and gradient.abs().max() <= 1.1e8
 
 
-# Direction (S13)
+# Direction loss
 
 
 @given(cos=st.floats(-1, 1), hinge=st.floats(0.05, 1.0))
@@ -167,7 +167,7 @@ def test_head_is_not_judged_at_the_poles():
     assert head_loss(wrong_at_poles, maps, "metric").item() == pytest.approx(0.0, abs=1e-5)
 
 
-# Vertical smoothness (S12)
+# Curvature loss
 
 
 def chapman_layer(alt_km, peak_km=300.0, scale_km=50.0):
@@ -229,7 +229,7 @@ def test_terms_are_weighed_as_told():
 
 @pytest.mark.parametrize("config", [CONFIG, DOCUMENT], ids=["default", "document"])
 def test_which_part_learns_from_which_term(config):
-    """Document: the direction head learns from S13 alone. Default: from TEC alone, never from the density."""
+    """Document: the direction loss alone teaches the direction head. Default: TEC alone does, never the density."""
     torch.manual_seed(0)
     config = config.changed(basis_dim=4, siren_hidden=8, siren_layers=1, lstm_layers=1, tec_feat_dim=2, seq_len=2)
     batch, model = whole_batch(), RSTMRF(config, 48.0)
