@@ -140,3 +140,8 @@ def storm_verdicts(rows: list[dict]) -> list[str]:
             f"6 h of Kp against {other.lower()}, error lower by: " + ", ".join(f"{c} {v}" for c, v in by_cell.items())
         )
     return said
+
+
+def locked_days(rows: list[dict]) -> dict:
+    """Locked days of the period of storms: highest Kp and profiles; a day with the end of one profile is left out."""
+    return {date: of for date, of in rows[0]["days"]["locked"].items() if of["profiles"] > 1}

@@ -21,13 +21,17 @@ from rstmrf.evaluation.run_tables import baseline_residuals
 from rstmrf.metrics import score_table
 from rstmrf.predict import Predictor
 from rstmrf.runtime import keep_freed_memory
+from rstmrf.simulate import month
+from rstmrf.simulate.month import read_truth
+from rstmrf.simulate.weather import CONSTANT_FIELDS
 from studies.month import SEEDS, month_inputs
+from studies.month_limits import known_values
 from studies.training import keep_row, stored_rows, trained
 
 RESULTS = Path(__file__).parent / "results" / "forecasts.json"
 DAYS = (30, 22)  # of which the last are locked
 BASE = {"split_seed": 0, "observation": "inverted"}
-PRESET = "preset forecast"
+PRESET, TOGETHER = "preset forecast", "mean of three models"
 VARIANTS = {
     PRESET: {},
     "days told apart": {"time_mode": "elapsed", "driver_inputs": "both"},
@@ -60,16 +64,42 @@ def run(folder: Path, name: str, n_days: int, seed: int) -> dict:
     residuals["R-STMRF"] = Predictor(model, data.iri, data.processor).residual(points).double().numpy()
     residuals["mean of training days"] = climatology(model, data, points)
     predicted = {prediction: iri + residual for prediction, residual in residuals.items()}
+    kept = _residual_file(folder, name, n_days, seed)
+    kept.parent.mkdir(exist_ok=True)
+    np.save(kept, residuals["R-STMRF"])
+    return scored(row, data, points, truth[rows], predicted)
+
+
+def scored(row: dict, data: RunData, points, truth, predicted: dict) -> dict:
+    """Add scores by the number of days ahead, against the truth and the observations, to a row."""
     hours, profile = points.coords[:, 3].numpy(), points.profile.numpy()
-    last = int(np.floor(data.points.coords[data.split.rows(TRAIN, DEVELOPMENT), 3].max() / 24))
+    last = int(np.floor(data.points.coords[data.split.rows(TRAIN, DEVELOPMENT), 3].numpy().max() / 24))
     ahead = np.floor(hours / 24).astype(int) - last
-    row["last_day"] = str(data.points.start.astype("M8[D]") + last)
+    strata = {"days ahead": ahead, "part": np.where(ahead <= 3, "1 to 3 days", "4 days or more")}
     row["scores"] = []
-    for against, wanted in (("truth", truth[rows]), ("observations", points.log10_ne_m3.double().numpy())):
-        strata = {"days ahead": ahead, "part": np.where(ahead <= 3, "1 to 3 days", "4 days or more")}
+    for against, wanted in (("truth", truth), ("observations", points.log10_ne_m3.double().numpy())):
         table = score_table(predicted, wanted, profile, np.floor(hours / 6).astype(int), strata, n_bootstrap=300)
         row["scores"] += [{"against": against, **score} for score in table.round(5).to_dict("records")]
     return row
+
+
+def together(folder: Path, n_days: int) -> dict:
+    """Score the mean of the preset's models, and what could be known at best of the days to come.
+
+    That is what place, local time, Kp and F10.7 determine of the simulated truth, Kp of those days included.
+    """
+    data, truth = load(folder, {}, n_days)
+    rows = data.split.rows(TEST_TIMES)
+    points = data.points.select(torch.as_tensor(rows))
+    iri = points.background[:, 0].double().numpy()
+    kept = [np.load(_residual_file(folder, PRESET, n_days, seed)) for seed in SEEDS]
+    best = known_values(read_truth(folder / "truth.nc", month.background()), points, CONSTANT_FIELDS)
+    predicted = {"IRI": iri, "R-STMRF": iri + np.mean(kept, axis=0), "known at best": best}
+    return scored({"variant": TOGETHER, "days": n_days, "seed": None}, data, points, truth[rows], predicted)
+
+
+def _residual_file(folder: Path, name: str, n_days: int, seed: int) -> Path:
+    return folder / "models" / f"forecast, {name}, {n_days} days, {seed}.npy"
 
 
 def climatology(model, data: RunData, points) -> np.ndarray:
@@ -105,6 +135,13 @@ def main():
                     keep_row(RESULTS, row)
                     shown = {p: overall(row, p) for p in ("IRI", "mean residuals", "R-STMRF", "mean of training days")}
                     print(name, n_days, seed, row["seconds"], shown, flush=True)
+    for n_days in DAYS:
+        files = [_residual_file(arguments.folder, PRESET, n_days, seed) for seed in SEEDS]
+        known = {(row["variant"], row["days"]) for row in stored_rows(RESULTS)}
+        if all(file.exists() for file in files) and (TOGETHER, n_days) not in known:
+            row = together(arguments.folder, n_days)
+            keep_row(RESULTS, row)
+            print(TOGETHER, n_days, {p: overall(row, p) for p in ("IRI", "R-STMRF", "known at best")}, flush=True)
 
 
 def overall(row: dict, prediction="R-STMRF", against="truth", cell="1 to 3 days") -> float:
