@@ -58,8 +58,9 @@ def meridian_section(ds: xr.Dataset, lon_deg: float, name: str = "ne_m3") -> Fig
     title, unit, *_ = STYLES[name]
     fig, ax = plt.subplots(figsize=(7.5, 3.7), layout="constrained")
     mesh = ax.pcolormesh(values["lat"], values["alt_km"], values, shading="nearest", **_colours(values, name))
-    if "hm_f2_km" in here and here["hm_f2_km"].ndim == 1:
-        peak = here["hm_f2_km"].sortby("lat")
+    peak = here["hm_f2_km"].squeeze() if "hm_f2_km" in here else None  # a grid of one hour keeps its axis of time
+    if peak is not None and peak.dims == ("lat",):
+        peak = peak.sortby("lat")
         ax.plot(peak["lat"], peak, color="white", lw=1.6, label="hmF2")
         ax.legend(frameon=False, labelcolor="white", loc="lower left")
     ax.set(xlabel="latitude (degrees)", ylabel="altitude (km)")

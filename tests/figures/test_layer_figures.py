@@ -57,6 +57,11 @@ def test_a_section_is_along_the_nearest_meridian_with_its_peak(grid):
     assert figure.axes[0].get_xlabel() == "latitude (degrees)" and figure.axes[0].get_ylabel() == "altitude (km)"
 
 
+def test_a_section_of_a_grid_of_one_hour_has_its_peak_too(grid):
+    (peak,) = layers.meridian_section(grid.expand_dims("time"), 0.0).axes[0].get_lines()
+    assert np.allclose(peak.get_ydata(), 300.0)
+
+
 def test_a_profile_is_drawn_with_its_interval_and_peak(grid):
     one = grid.isel(lat=8, lon=0)
     one = one.assign(ne_low_m3=one["ne_m3"] / 2, ne_high_m3=one["ne_m3"] * 2, ne_iri_m3=one["ne_m3"] * 1.2)
