@@ -145,11 +145,12 @@ def two_directions(ds: xr.Dataset, every_deg: float = 20.0) -> Figure:
 
 
 def change_map(change: xr.DataArray, label: str) -> Figure:
-    """A map (lat, lon) of a change, in colours centred on zero; `label` names it with its unit."""
+    """A map (lat, lon) of a change, centred on zero where it has both signs; `label` names it with its unit."""
     fig = plt.figure(figsize=(_WIDTH, 3.8), layout="constrained")
     ax = world_axes(fig)
-    most = float(np.abs(change).quantile(0.99))
-    style = {"cmap": cm.vik, "vmin": -most, "vmax": most, "shading": "nearest", "rasterized": True}
-    mesh = ax.pcolormesh(change["lon"], change["lat"], change, **style, **_AT)
-    fig.colorbar(mesh, ax=ax, label=label, orientation="horizontal", shrink=0.8, extend="both")
+    low, high = float(change.min()), float(change.max())
+    most, both_signs = max(-low, high), low < 0 < high
+    style = {"cmap": cm.vik, "vmin": -most, "vmax": most} if both_signs else {"cmap": cm.batlow}
+    mesh = ax.pcolormesh(change["lon"], change["lat"], change, shading="nearest", rasterized=True, **style, **_AT)
+    fig.colorbar(mesh, ax=ax, label=label, orientation="horizontal", shrink=0.8)
     return fig
