@@ -14,10 +14,9 @@ MODEL, IRI, OBSERVED = "#b2182b", "#2166ac", "#222222"
 
 def world_axes(fig: Figure, position=111, title: str = ""):
     """Plate carrée axes with coasts from the package's own Natural Earth files, so that no network is needed."""
-    import cartopy
     import cartopy.crs as ccrs
 
-    cartopy.config["pre_existing_data_dir"] = str(Path(__file__).parent / "natural_earth")
+    use_own_coasts()
     place = position if isinstance(position, tuple) else (position,)
     ax = fig.add_subplot(*place, projection=ccrs.PlateCarree())
     ax.set_global()
@@ -26,6 +25,13 @@ def world_axes(fig: Figure, position=111, title: str = ""):
     lines.xlabel_style = lines.ylabel_style = {"size": 8}
     ax.set_title(title, fontsize=10)
     return ax
+
+
+def use_own_coasts() -> None:
+    """Let cartopy take coasts from the package's own Natural Earth files."""
+    import cartopy
+
+    cartopy.config["pre_existing_data_dir"] = str(Path(__file__).parent / "natural_earth")
 
 
 def profile_places(observations: xr.Dataset) -> Figure:
