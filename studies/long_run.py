@@ -48,19 +48,19 @@ class Watch(L.Callback):
     """Notes memory every few seconds while the density is trained, and ends the run when its time is over."""
 
     def __init__(self, minutes: float, every_s: float = EVERY_S):
-        self.minutes, self.every_s, self.rows, self.began = minutes, every_s, [], None
+        self.minutes, self.every_s, self.rows, self.began, self.noted_s = minutes, every_s, [], None, -every_s
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_index):
         if not isinstance(module, TrainingModule):  # the ConvLSTM's own training comes before
             return
         now = time.perf_counter()
         self.began = now if self.began is None else self.began
-        minutes = (now - self.began) / 60
-        if not self.rows or minutes - self.rows[-1]["minutes"] >= self.every_s / 60:
-            self.rows.append(
-                {"minutes": minutes, "step": trainer.global_step, "epoch": trainer.current_epoch, **noted()}
-            )
-        trainer.should_stop = trainer.should_stop or minutes >= self.minutes
+        seconds = now - self.began
+        if seconds - self.noted_s >= self.every_s:
+            self.noted_s = seconds
+            at = {"minutes": seconds / 60, "step": trainer.global_step, "epoch": trainer.current_epoch}
+            self.rows.append(at | noted())
+        trainer.should_stop = trainer.should_stop or seconds >= 60 * self.minutes
 
 
 def noted() -> dict[str, float]:
