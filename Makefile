@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 
-.PHONY: setup train test book lint clean
+.PHONY: setup train test book lint audit clean
 
 setup: $(STAMP)
 
@@ -36,6 +36,9 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright --level error --pythonpath $(BIN)/python
+
+audit: $(STAMP)
+	$(BIN)/uv tool run pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 clean:
 	rm -rf $(VENV) _build out

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from rstmrf.errors import InputError, quoted
+from rstmrf.hashes import check_noted
 
 MB = 1 << 20
 GZIP, COMPRESS, ZSTD = b"\x1f\x8b", b"\x1f\x9d", b"\x28\xb5\x2f\xfd"
@@ -111,10 +112,12 @@ def regular_file(path, wanted: str, limit_mb: int | None = None) -> Path:
 
 
 def read_bytes(path, wanted: str, limit_mb: int) -> bytes:
-    """The bytes of a regular file, of at most `limit_mb`."""
+    """The bytes of a regular file, of at most `limit_mb`; one that `SHA256SUMS` lists must be what was fetched."""
     path = regular_file(path, wanted, limit_mb)
     with refusing_damage(f"{path}: cannot be read ({{}}), accepted is {wanted}"), path.open("rb") as file:
-        return file.read(limit_mb * MB + 1)
+        content = file.read(limit_mb * MB + 1)
+    check_noted(path, content)
+    return content
 
 
 def read_start(path, wanted: str, n_bytes: int = 8) -> bytes:

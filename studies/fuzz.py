@@ -20,12 +20,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import psutil
 
 from rstmrf.errors import QUOTED_CHARACTERS, InputError
+from rstmrf.files import write_whole
 from studies.fuzz_cases import case
 from studies.fuzz_files import GOOD, implausible, read
 
 RESULTS = Path(__file__).parent / "results" / "fuzz.json"
+PARTIAL = RESULTS.with_suffix(".part.json")
 LONGEST_SECONDS, HANGS_AFTER_SECONDS, LARGEST_MB, ADDRESS_SPACE_MB = 5.0, 60.0, 1024.0, 6144
 LONGEST_SENTENCE = 1500
 REAL = {
@@ -105,7 +108,7 @@ def fuzz(reader: str, cases: int, seed: int = 0, first: int = 0, real: Path | No
         ours.recv()  # libraries are imported, which a busy machine may make long
         while number < first + cases:
             try:
-                if not ours.poll(HANGS_AFTER_SECONDS):
+                if _hangs(ours, psutil.Process(process.pid)):
                     outcomes.append(Outcome(number, "", "hang", "", HANGS_AFTER_SECONDS, 0.0))
                     number += 1
                     break
@@ -118,6 +121,16 @@ def fuzz(reader: str, cases: int, seed: int = 0, first: int = 0, real: Path | No
         process.kill()
         process.join()
     return outcomes
+
+
+def _hangs(pipe, process: psutil.Process) -> bool:
+    """Whether a case took its processor time or sleeps; to be slow on a busy machine alone is not to hang."""
+    began = sum(process.cpu_times()[:2])
+    while not pipe.poll(HANGS_AFTER_SECONDS):
+        asleep = process.status() in (psutil.STATUS_SLEEPING, psutil.STATUS_DISK_SLEEP, psutil.STATUS_ZOMBIE)
+        if asleep or sum(process.cpu_times()[:2]) - began > HANGS_AFTER_SECONDS:
+            return True
+    return False
 
 
 def _work(pipe, reader, numbers, seed, real):
@@ -177,15 +190,29 @@ def main():
     root = Path(__file__).resolve().parents[1]
     real = Path(os.environ.get("RSTMRF_REAL_DATA", root.parent / "shared" / "data"))
     found = {"seed": options.seed, "cases": options.cases, "readers": {}}
-    if options.reader and RESULTS.exists():
-        before = json.loads(RESULTS.read_text())
-        found["readers"] = before["readers"] if all(before[key] == found[key] for key in ("seed", "cases")) else {}
-    for reader in [options.reader] if options.reader else GOOD:
+    if not (options.reader or options.first):
+        found["readers"] = _kept(PARTIAL, found)
+    elif options.reader:
+        found["readers"] = _kept(RESULTS, found)
+    for reader in [options.reader] if options.reader else [name for name in GOOD if name not in found["readers"]]:
         outcomes = fuzz(reader, options.cases, options.seed, options.first, real)
         found["readers"][reader] = summary(outcomes)
         print(reader, json.dumps(found["readers"][reader], ensure_ascii=False), flush=True)
-        if not options.reader or len(found["readers"]) == len(GOOD):
-            RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        write_whole(PARTIAL, _text(found))
+    if set(found["readers"]) == set(GOOD):
+        found["readers"] = {reader: found["readers"][reader] for reader in GOOD}
+        write_whole(RESULTS, _text(found))
+        PARTIAL.unlink(missing_ok=True)
+
+
+def _kept(path: Path, found: dict) -> dict:
+    """Readers that stand in a file of the same seed and number of cases."""
+    before = json.loads(path.read_text()) if path.exists() else {}
+    return before.get("readers", {}) if all(before.get(key) == found[key] for key in ("seed", "cases")) else {}
+
+
+def _text(found: dict) -> bytes:
+    return (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from rstmrf.files import unpacked
-from rstmrf.readers.point_store import CHUNK_POINTS
+from rstmrf.readers.point_store import CHUNK_POINTS, DIGEST
 from studies.fuzz_bytes import damaged_bytes
 from studies.fuzz_texts import compress
 
@@ -172,6 +172,7 @@ def zarr_case(good: Path, folder: Path, rng) -> tuple[str, Path]:
     if rng.random() < 0.5:
         with xr.open_zarr(good, consolidated=False, chunks=None) as opened:
             done, ds = damaged_dataset(opened.load(), rng)
+        ds.attrs.pop(DIGEST, None)  # without it the store is judged by what it holds
         for variable in ds.variables.values():
             variable.encoding = {}
         try:
@@ -182,7 +183,12 @@ def zarr_case(good: Path, folder: Path, rng) -> tuple[str, Path]:
             return done, path
         except (ValueError, TypeError, OSError, AttributeError, RuntimeError, KeyError, OverflowError, IndexError):
             shutil.rmtree(path, ignore_errors=True)
-    return damaged_folder(good, path, rng)
+    done, path = damaged_folder(good, path, rng)
+    root = path / "zarr.json"
+    if rng.random() < 0.5 and root.exists():
+        root.write_bytes(root.read_bytes().replace(DIGEST.encode(), b"x" * len(DIGEST)))
+        done += " without digest"
+    return done, path
 
 
 def weights_case(good: Path, folder: Path, rng) -> tuple[str, Path]:

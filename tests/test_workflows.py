@@ -39,6 +39,11 @@ def test_lint_tests_and_book_run_for_each_change():
     assert {"make lint", "make test", "make book"} <= {step.get("run") for step in steps(WORKFLOWS["checks"])}
 
 
+def test_pinned_versions_are_compared_with_known_vulnerabilities_each_week():
+    assert "schedule" in triggers(WORKFLOWS["newest"])
+    assert "make audit" in {step.get("run") for step in steps(WORKFLOWS["newest"])}
+
+
 def test_tests_run_on_each_version_that_is_offered():
     offered = {c.rsplit(" ", 1)[1] for c in PROJECT["classifiers"] if re.fullmatch(r".*Python :: 3\.\d+", c)}
     assert set(WORKFLOWS["checks"]["jobs"]["tests"]["strategy"]["matrix"]["python"]) == offered == {"3.11", "3.12"}

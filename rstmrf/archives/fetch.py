@@ -1,5 +1,6 @@
 """Fetch days of TEC maps, tables of indices and COSMIC-2 profiles; what is there already is not fetched again."""
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -11,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import urlparse
 
 import pooch
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from rstmrf.archives.download import (
@@ -24,8 +26,10 @@ from rstmrf.archives.download import (
 )
 from rstmrf.archives.table import Wanted, days, entry_of, read_table, wanted
 from rstmrf.errors import InputError
+from rstmrf.files import write_whole
+from rstmrf.hashes import HASHES, digest_of, noted
 
-HASHES = "SHA256SUMS"
+LOCK = ".lock"
 TERMS = ".accepted-terms"
 MOST_PARALLEL = 4
 TABLE_AGE_S = 24 * 3600.0
@@ -124,7 +128,7 @@ def _fetch(jobs: list[Wanted], folder, judge, manner: Manner, max_age_s=None) ->
             bar.set_postfix_str(f"{n_bytes[0] / 2**20:.1f} MB", refresh=False)
 
         results = []
-        with ThreadPoolExecutor(manner.parallel) as pool:
+        with _alone(folder), ThreadPoolExecutor(manner.parallel) as pool:
             for result in pool.map(one, jobs):
                 results.append(result)
                 bar.update()
@@ -140,10 +144,10 @@ def _fetch(jobs: list[Wanted], folder, judge, manner: Manner, max_age_s=None) ->
 
 def _fetch_one(job, folder, judge, manner, politeness, max_age_s, came) -> bool:
     """Whether the file came over the network now; its hash is noted then, and checked ever after."""
-    target, known = folder / job.name, _noted(folder).get(job.name)
+    target, known = folder / job.name, noted(folder, strict=True).get(job.name)
     old = max_age_s is not None and target.exists() and time.time() - target.stat().st_mtime > max_age_s
     if target.exists() and not (old and not manner.offline):
-        found = pooch.file_hash(str(target))
+        found = digest_of(target)
         if known is None:
             judge(target, str(target))  # put there by hand
             _note(folder, job.name, found)
@@ -172,24 +176,30 @@ def _fetch_one(job, folder, judge, manner, politeness, max_age_s, came) -> bool:
                 f"on the way ({url}); to accept it, delete its line in {folder / HASHES}"
             ) from None
         else:
+            _note(folder, job.name, digest_of(new))  # before: if this ends between the two, the file is fetched again
             os.replace(new, target)
-            _note(folder, job.name, pooch.file_hash(str(target)))
             return True
     raise missing or InputError(f"{job.name}: the table of archives names no address for it")
 
 
-def _noted(folder: Path) -> dict[str, str]:
-    """Hashes by name, as `sha256sum` writes them and `sha256sum -c` checks them."""
-    try:
-        lines = (folder / HASHES).read_text().splitlines()
-    except FileNotFoundError:
-        return {}
-    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines if line.strip())}
-
-
 def _note(folder: Path, name: str, digest: str) -> None:
     with _LOCK:
-        hashes = _noted(folder) | {name: digest}
-        new = folder / f".{HASHES}.new"
-        new.write_text("".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes)))
-        os.replace(new, folder / HASHES)
+        hashes = noted(folder, strict=True) | {name: digest}
+        write_whole(folder / HASHES, "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes)).encode())
+
+
+@contextlib.contextmanager
+def _alone(folder: Path):
+    """Keep the folder from other processes that fetch, for parts of files and the list of hashes are written there."""
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(f"{folder}: another process fetches into it; let that end, or give another folder") from None
+    except OSError:  # it may not be written: what is there can be asked for all the same
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()

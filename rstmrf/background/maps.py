@@ -5,6 +5,8 @@ made once a month, not once a day, and any day and any driver value is a weighte
 """
 
 import contextlib
+import hashlib
+import io
 import os
 import tempfile
 import warnings
@@ -13,6 +15,9 @@ from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import spline_filter1d
+
+from rstmrf.errors import InputError
+from rstmrf.files import read_bytes
 
 PARAMETERS = ("foF2", "hmF2", "B0", "B1", "M3000")
 GRID_STEP_DEG = 3.75  # at 5° the errors of foF2 and hmF2 are three times larger
@@ -23,6 +28,7 @@ N_LAT = 49
 #: rows from pole to pole, with two more beyond each pole for the four taps of a cubic spline
 N_LAT_PADDED = N_LAT + 4
 LAT_FIRST_ROW_DEG = -90.0 - 2 * GRID_STEP_DEG
+_DIGEST_BYTES, _LARGEST_MB = 32, 16
 _VERSION = "pyiri-0.1-sh-ursi-shu2015-3.75deg-30min-v1"
 
 
@@ -38,16 +44,30 @@ def monthly_coefficients(year: int, month: int) -> np.ndarray:
     """Spline coefficients of a month's maps, float32 `[2, 48, 53, 96, 5]`.
 
     Axes: solar activity (index 0 and index 100), UT, latitude row, longitude, parameter (`PARAMETERS`: foF2 [MHz],
-    hmF2 [km], B0 [km], B1, M(3000)F2). Read from the cache where it is whole, else made by PyIRI (some ten seconds).
+    hmF2 [km], B0 [km], B1, M(3000)F2). Read from the cache where it is what was written there, to the last bit, else
+    made by PyIRI (some ten seconds).
     """
     path = cache_folder() / f"{_VERSION}-{year:04d}-{month:02d}.npy"
-    with contextlib.suppress(OSError, ValueError, EOFError):
-        cached = np.load(path, allow_pickle=False)
-        if cached.shape == (2, N_UT, N_LAT_PADDED, N_LON, len(PARAMETERS)):
-            return cached
-    coefficients = _spline_coefficients(_pyiri_maps(year, month))
-    _save(path, coefficients)
+    coefficients = _cached(path)
+    if coefficients is None:
+        coefficients = _spline_coefficients(_pyiri_maps(year, month))
+        _save(path, coefficients)
     return coefficients
+
+
+def _cached(path: Path) -> np.ndarray | None:
+    """The array of a cached file, None where it is missing, cut, changed, or of another name."""
+    with contextlib.suppress(InputError):
+        content = read_bytes(path, "cached maps", _LARGEST_MB)
+        array, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+        if digest == _digest(path, array):
+            return np.load(io.BytesIO(array), allow_pickle=False)
+    return None
+
+
+def _digest(path: Path, array: bytes) -> bytes:
+    """SHA-256 of a file's name and array; it stands behind the array, where NumPy does not look."""
+    return hashlib.sha256(path.name.encode() + array).digest()
 
 
 def mid_months(day: date) -> tuple[tuple[date, date], float]:
@@ -84,8 +104,14 @@ def _spline_coefficients(maps: np.ndarray) -> np.ndarray:
 
 def _save(path: Path, coefficients: np.ndarray) -> None:
     """Write whole or not at all: another process may read at the same time; a read-only disk is no error."""
+    np.save(array := io.BytesIO(), coefficients)
+    content = array.getvalue()
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as partial:
-            np.save(partial, coefficients)
-        os.replace(partial.name, path)
+            place = Path(partial.name)
+        try:  # a name of its own for each process
+            place.write_bytes(content + _digest(path, content))
+            place.replace(path)
+        finally:
+            place.unlink(missing_ok=True)

@@ -321,3 +321,21 @@ def test_wrong_requests_are_named(tmp_path):
         fetch_tec("code", "2024-02-04", "2024-02-03", tmp_path)
     with pytest.raises(InputError, match="two dates are needed"):
         fetch_tec("code", "yesterday", "today", tmp_path)
+
+
+def test_two_processes_do_not_fetch_into_one_folder(fetch):
+    from filelock import FileLock
+
+    fetch.folder.mkdir()
+    with FileLock(fetch.folder / ".lock"), pytest.raises(InputError, match="another process fetches into it"):
+        fetch("good")
+    assert fetch("good").n_new == 1
+
+
+def test_a_damaged_list_of_hashes_is_one_sentence(fetch):
+    fetch("good")
+    (fetch.folder / HASHES).write_bytes(b"\xff\xfe\n")
+    with pytest.raises(InputError, match="line 1 is no hash with a name; delete the line"):
+        fetch("good")
+    (fetch.folder / HASHES).unlink()
+    assert fetch("good").n_new == 0 and HASHES in kept(fetch.folder)

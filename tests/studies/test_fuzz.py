@@ -1,9 +1,15 @@
 """Some hundred damaged files: each gives a plausible result or one clear sentence; the same seed, the same damage."""
 
+import subprocess
+import sys
+import time
+
 import numpy as np
+import psutil
 import pytest
 import xarray as xr
 
+from studies import fuzz
 from studies.fuzz import Outcome, run_cases, summary
 from studies.fuzz_bytes import BYTES, TEXTS, damaged_bytes
 from studies.fuzz_files import GOOD, implausible
@@ -41,6 +47,28 @@ def test_what_was_promised_and_not_kept_is_counted():
     assert (counts["cases"], counts["results"], counts["refused"], counts["other_exceptions"]) == (6, 1, 2, 2)
     assert (counts["slow"], counts["large"], counts["implausible"], counts["unclear_sentences"]) == (1, 1, 1, 1)
     assert [fault["case"] for fault in counts["faults"]] == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("program", "hangs"), [("import time; time.sleep(60)", True), ("while True: pass", True), ("", False)]
+)
+def test_a_case_hangs_that_sleeps_or_works_for_too_long(program, hangs, monkeypatch):
+    monkeypatch.setattr(fuzz, "HANGS_AFTER_SECONDS", 0.2)
+    with subprocess.Popen([sys.executable, "-c", program]) as process:
+        asked = []
+
+        class Pipe:
+            def poll(self, seconds):
+                time.sleep(seconds)
+                asked.append(seconds)
+                return not program and len(asked) > 2  # it was slow to answer, as on a busy machine
+
+        watched = psutil.Process(process.pid)
+        monkeypatch.setattr(watched, "status", lambda: "sleeping" if "sleep" in program else "running")
+        if not program:
+            monkeypatch.setattr(watched, "cpu_times", lambda: (0.0, 0.0))
+        assert fuzz._hangs(Pipe(), watched) is hangs
+        process.kill()
 
 
 def test_implausible_results_are_seen():
