@@ -20,6 +20,7 @@ from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import TEST_TIMES
 from rstmrf.evaluation.run_tables import baseline_residuals, split_table
 from rstmrf.metrics import calibration_table, score_table, strata_of
+from rstmrf.model.weights import load_model
 from rstmrf.predict import Predictor
 from rstmrf.runtime import keep_freed_memory
 from rstmrf.simulate.month import read_truth
@@ -44,14 +45,14 @@ VARIANTS = {
 
 
 def run(folder: Path, name: str, seed: int) -> dict:
-    """Train one variant and score it on locked days, of storm and others."""
+    """Train one variant, or take its weights if they are kept, and score it on locked days, of storm and others."""
     data = load(folder, {**VARIANTS[name], "seed": seed})
-    row = {"variant": name, "seed": seed}
-    model = trained(data, row, folder / "models" / f"{name} {seed}")
+    row, kept = {"variant": name, "seed": seed}, folder / "models" / f"{name} {seed}"
+    model = load_model(kept).model if (kept / "model.json").exists() else trained(data, row, kept)
     recalibrate(model, data)
     points = data.part(TEST_TIMES)
     iri = points.background[:, 0].double().numpy()
-    residuals = {"IRI": 0.0} | (baseline_residuals(data, TEST_TIMES) if seed == SEEDS[0] else {})
+    residuals = {"IRI": 0.0} | (baseline_residuals(data, TEST_TIMES) if data.targets is not None else {})
     residuals["R-STMRF"] = Predictor(model, data.iri, data.processor).residual(points).double().numpy()
     predicted = {prediction: iri + residual for prediction, residual in residuals.items()}
     truth = truth_of(folder, data)[data.split.rows(TEST_TIMES)]
