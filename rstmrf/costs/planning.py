@@ -24,9 +24,10 @@ from rstmrf.errors import InputError
 from rstmrf.model.whole import RSTMRF
 from rstmrf.runtime import keep_freed_memory
 
-#: what a process that keeps freed blocks takes for each MB of tensors, and beside them [MB]: holes between blocks, and
-#: what kernels keep; chosen on the measurements of `python -m benchmarks.memory`, tried on `benchmarks.process_memory`
-KEPT_HEAP, BESIDE_MB = 1.2, 20.0
+#: MB that a process which keeps freed blocks takes for each MB of tensors, and beside them: holes between blocks, and
+#: what kernels keep. A ConvLSTM's blocks are alike, so that one fits where another was; those of points are of many
+#: sizes. Chosen on the measurements of `python -m benchmarks.memory` and `python -m benchmarks.process_memory`
+HEAP = {"ConvLSTM alone": (1.1, 20.0), "ConvLSTM in the step": (1.2, 20.0), "points alone": (1.4, 25.0)}
 #: a prediction of the process holds within a share of what is measured, or within some MB; `fit` allows for the share
 ACCURACY, ACCURACY_MB = 0.15, 30.0
 LARGEST_BATCH = 2**16
@@ -75,8 +76,7 @@ def predict_tensors(config: RunConfig, windows: int | None = None) -> float:
     Where the ConvLSTM is trained alone before, the larger of both phases. Arguments and errors are those of
     `step_ledger`. On CUDA this is what the allocator counts.
     """
-    peak = memory.peak_mb(step_ledger(config, windows))
-    return max(peak, memory.peak_mb(head_ledger(config))) if learns_directions(config) else peak
+    return max(_tensors(config, windows).values())
 
 
 def predict_peak(config: RunConfig, windows: int | None = None, *, members: int = 1) -> float:
@@ -93,7 +93,7 @@ def predict_peak(config: RunConfig, windows: int | None = None, *, members: int 
     """
     with memory.fake_tensors():
         weights = sum(p.nbytes for p in RSTMRF(config, HOURS).parameters()) / memory.MB
-    return KEPT_HEAP * predict_tensors(config, windows) + BESIDE_MB + (members - 1) * weights
+    return _process(_tensors(config, windows)) + (members - 1) * weights
 
 
 def holds(predicted_mb: float, measured_mb: float) -> bool:
@@ -155,11 +155,9 @@ def fit(
     def fits(batch: int, group: int) -> bool:
         if (batch, group) not in tried:
             changed = config.changed(batch_size=batch, window_group_size=group if group < windows else "all")
-            tried[batch, group] = predict_tensors(changed, windows)
-        return process_mb(tried[batch, group]) <= budget_mb
-
-    def process_mb(tensors_mb: float) -> float:
-        return margin * (KEPT_HEAP * tensors_mb + BESIDE_MB)
+            found = _tensors(changed, windows)
+            tried[batch, group] = max(found.values()), margin * _process(found)
+        return tried[batch, group][1] <= budget_mb
 
     def largest(choices, test):
         low, high = 0, len(choices)  # choices below `low` fit
@@ -172,13 +170,25 @@ def fit(
     if batch is None:
         raise InputError(
             f"budget_mb={budget_mb} is too small: one point with one of {windows} windows at a time takes "
-            f"{process_mb(tried[1, 1]):.0f} MB; give more, fewer windows, or a larger tec_downsample_factor"
+            f"{tried[1, 1][1]:.0f} MB; give more, fewer windows, or a larger tec_downsample_factor"
         )
     groups = sorted({*(2**i for i in range(windows.bit_length())), windows})
     group = largest(groups, lambda g: fits(batch, g)) or 1  # one at a time fits: the batch was so chosen
-    rows = [(b, g, mb, process_mb(mb), fits(b, g)) for (b, g), mb in sorted(tried.items())]
+    rows = [(b, g, *mbs, fits(b, g)) for (b, g), mbs in sorted(tried.items())]
     table = pd.DataFrame(rows, columns=["batch_size", "window_group_size", "tensors_mb", "process_mb", "fits"])
     return Fit(config.changed(batch_size=batch, window_group_size=group if group < windows else "all"), table)
+
+
+def _tensors(config, windows) -> dict[str, float]:
+    """Most that the tensors of each phase of a run take [MB], by the names of `HEAP`."""
+    joint = config.uses_directions and not config.directions_first
+    found = {"ConvLSTM in the step" if joint else "points alone": memory.peak_mb(step_ledger(config, windows))}
+    return found | ({"ConvLSTM alone": memory.peak_mb(head_ledger(config))} if learns_directions(config) else {})
+
+
+def _process(tensors_mb: dict[str, float]) -> float:
+    """What the process takes [MB] of which the tensors of each phase take so much."""
+    return max(HEAP[phase][0] * mb + HEAP[phase][1] for phase, mb in tensors_mb.items())
 
 
 def _windows(config, windows) -> int:
