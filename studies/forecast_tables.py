@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from studies.forecasts import PRESET
+from studies.forecasts import PRESET, TOGETHER
 
 RESULTS = Path(__file__).parent / "results"
 MODEL, TABLE, CLIMATOLOGY = "R-STMRF", "mean residuals", "mean of training days"
@@ -29,10 +29,15 @@ def scores(rows: list[dict], against="truth") -> pd.DataFrame:
 
 
 def by_period(rows: list[dict]) -> pd.DataFrame:
-    """RMSE [dex] of the preset and of the baselines, mean over seeds, for each forecast and part of the days ahead."""
+    """RMSE [dex] of the preset and of the baselines, mean over seeds, for each forecast and part of the days ahead.
+
+    With the mean of the preset's models, and what could be known at best of the simulated truth.
+    """
     own = scores(rows)
-    own = own[(own["variant"] == PRESET) & own["stratum"].isin(["part", "all"])]
-    own = own.assign(forecast=[f"from {n:g} days" for n in own["month_days"]])
+    own = own[own["variant"].isin([PRESET, TOGETHER]) & own["stratum"].isin(["part", "all"])]
+    of_all = (own["variant"] == TOGETHER) & (own["prediction"] == MODEL)
+    names = own["prediction"].where(~of_all, TOGETHER)
+    own = own.assign(forecast=[f"from {n:g} days" for n in own["month_days"]], prediction=names)
     return own.pivot_table("rmse", ["forecast", "cell"], "prediction", sort=False).drop(columns=CLIMATOLOGY)
 
 
@@ -110,7 +115,7 @@ def storm_table(rows: list[dict]) -> pd.DataFrame:
     """Skill against IRI [%] on days of storm and others, by variant: mean over seeds, and the widest interval."""
     own = scores(rows)
     own = own[(own["stratum"] == "day") & (own["prediction"] == MODEL)]
-    lines = {}
+    lines: dict[str, dict] = {}
     for (variant, cell), of in own.groupby(["variant", "cell"], sort=False):
         skill, low, high = (100 * of[name] for name in ("skill", "skill_low", "skill_high"))
         line = lines.setdefault(variant, {})
@@ -118,7 +123,7 @@ def storm_table(rows: list[dict]) -> pd.DataFrame:
         line[f"{cell}: RMSE (dex)"] = round(of["rmse"].mean(), 4)
     table = pd.DataFrame.from_dict(lines, orient="index")
     iri = scores(rows)
-    iri = iri[(iri["stratum"] == "day") & iri["prediction"].isin(["IRI", TABLE])]
+    iri = iri[(iri["stratum"] == "day") & iri["prediction"].isin(["IRI", TABLE, "known at best"])]
     for (name, cell), of in iri.groupby(["prediction", "cell"], sort=False):
         table.loc[name, f"{cell}: RMSE (dex)"] = round(of["rmse"].mean(), 4)
     return table.fillna("")
