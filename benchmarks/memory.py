@@ -119,7 +119,7 @@ def library_row(name: str, config: RunConfig, windows: int) -> dict:
     """Predicted and measured peak [MB] of a configuration, and what the process takes that keeps freed blocks."""
     exact = planning.measure_peak(config, windows)
     kept = planning.measure_peak(config, windows, keep_freed=True)
-    predicted = planning.predict_peak(config, windows)
+    predicted = planning.predict_tensors(config, windows)
     return _row(name, config.batch_size, windows, predicted, exact.peak_mb, kept.peak_mb, kept.seconds)
 
 

@@ -3,12 +3,15 @@
 FOLDER is what `scripts/make_month.py` wrote; without it the packaged sample's two days of real maps are used. The head
 is trained alone, by its own supervision (`head_term`), on hours that hold training points; it is scored on held-out
 hours: locked days of the month, blocks of hours of the sample. No density takes part. The step is chosen on hours
-of the development part. Rows are added to `results/leads.json`; what is there is not run again.
+of the development part. With `--hours 1` the window is one map, so that the ConvLSTM remembers nothing; it sees the
+same observations, hours and split as the head with six. Rows are added to `results/leads.json`; what is there is not
+run again.
 """
 
 import argparse
 import json
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +28,7 @@ from rstmrf.training.head import MapWindows
 
 RESULTS = Path(__file__).parent / "results" / "leads.json"
 LEADS, SEEDS, STEPS, WINDOWS, RATE = (0, 1, 2, 3, 6), (0, 1, 2), 400, 16, 4e-3
+LONGEST = 6  # h of maps in a window; the hours that lack so many are left out of every row
 LOOKS = 8  # at the development part
 
 
@@ -61,19 +65,23 @@ def trained(data: RunData, seed: int):
     return model, curve
 
 
-def run(folder: str, lead: int, seed: int, frame: str) -> dict:
-    """Train and score one head."""
-    changes = {"lead_hours": lead, "seed": seed, "split_seed": 0, "tec_frame": frame}
+def run(folder: str, lead: int, seed: int, frame: str, hours: int = LONGEST) -> dict:
+    """Train and score one head, whose windows have `hours` maps."""
+    changes = {"lead_hours": lead, "seed": seed, "split_seed": 0, "tec_frame": frame, "gap_hours": LONGEST}
     if folder:
         paths = [str(Path(folder) / name) for name in ("observations.zarr", "tec.nc", "indices.csv")]
         changes |= {"split": "days", "tec_downsample_factor": 6}
     else:
         paths, changes = [], changes | {"split": "hours", "tec_downsample_factor": 6}
     config = RunConfig.preset("default", **changes)
-    data = RunData(*load_inputs(config, *paths), config)
+    inputs = load_inputs(config, *paths)
+    data = RunData(*inputs, config)
+    if hours != LONGEST:
+        inputs = inputs._replace(observations=inputs.observations.isel(point=data.used))
+        data = RunData(*inputs, config.changed(seq_len=hours))
     started = time.perf_counter()
     model, curve = trained(data, seed)
-    row = {"maps": "month" if folder else "sample", "lead_hours": lead, "seed": seed, "frame": frame}
+    row = {"maps": "month" if folder else "sample", "lead_hours": lead, "seed": seed, "frame": frame, "hours": hours}
     row |= {"seconds": round(time.perf_counter() - started), "development": curve}
     found = direction_scores(model, data, hours_of(data, TEST_TIMES)).round(4)
     return row | {"held_out": found.to_dict("index")}
@@ -86,18 +94,18 @@ def main():
     parser.add_argument("--leads", nargs="*", type=int, default=LEADS)
     parser.add_argument("--seeds", nargs="*", type=int, default=SEEDS)
     parser.add_argument("--frames", nargs="*", default=["sun"])
+    parser.add_argument("--hours", nargs="*", type=int, default=[LONGEST], help="maps in a window")
     arguments = parser.parse_args()
     rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    done = {(row["maps"], row["lead_hours"], row["seed"], row["frame"]) for row in rows}
+    done = {(row["maps"], row["lead_hours"], row["seed"], row["frame"], row["hours"]) for row in rows}
     maps = "month" if arguments.folder else "sample"
-    for seed in arguments.seeds:
-        for lead in arguments.leads:
-            for frame in arguments.frames:
-                if (maps, lead, seed, frame) in done:
-                    continue
-                rows.append(run(arguments.folder, lead, seed, frame))
-                RESULTS.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-                print(maps, lead, seed, frame, rows[-1]["seconds"], rows[-1]["held_out"]["all"], flush=True)
+    for case in product(arguments.seeds, arguments.leads, arguments.frames, arguments.hours):
+        seed, lead, frame, hours = case
+        if (maps, lead, seed, frame, hours) in done:
+            continue
+        rows.append(run(arguments.folder, lead, seed, frame, hours))
+        RESULTS.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+        print(maps, *case, rows[-1]["seconds"], rows[-1]["held_out"]["all"], flush=True)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def main():
     rows = []
     for name, config in configs.items():
         row = {"directions": name, "step_ms": round(1e3 * seconds[name], 1)}
-        row["peak_mb"] = {n: round(planning.predict_peak(config, n), 1) for n in (4, 100)}
+        row["peak_mb"] = {n: round(planning.predict_tensors(config, n), 1) for n in (4, 100)}
         started = time.perf_counter()
         found = [run(config.changed(seed=seed)) for seed in SEEDS]
         row["run_seconds"] = round((time.perf_counter() - started) / len(SEEDS), 1)

@@ -64,7 +64,7 @@ def run(name: str, changes: dict, seed: int = 0, base: dict = BASE) -> dict:
             "seed": seed,
             "changes": changes,
             "steps": steps,
-            "tensors_mb": round(planning.predict_peak(config), 1),
+            "tensors_mb": round(planning.predict_tensors(config), 1),
             "process_mb": float(memory_history(run_dir)["process_mb"].max()),
             "seconds_per_epoch": round(training.metadata["papermill"]["duration"] / len(log), 2),
             "skill": round(metrics["skill_against_iri"], 4),

@@ -93,10 +93,11 @@ def memory(
     found = {
         "batch_size": config.batch_size,
         "window_group_size": config.window_group_size,
-        "tensors_mb": round(planning.predict_peak(config, windows), 1),
+        "tensors_mb": round(planning.predict_tensors(config, windows), 1),
+        "process_mb": round(planning.predict_peak(config, windows), 1),
     }
     if measure:
-        found |= planning.measure_peak(config, windows)._asdict()
+        found |= planning.measure_peak(config, windows, keep_freed=True)._asdict()
     if json:
         print_json(found)
         return

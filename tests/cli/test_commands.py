@@ -123,11 +123,11 @@ def test_scores_are_refused_on_other_data_than_it_was_trained_on(rstmrf, run_dir
 
 
 def test_memory_is_what_the_plan_says(rstmrf):
-    from rstmrf.costs.planning import predict_peak
+    from rstmrf.costs.planning import predict_tensors
 
     found = json.loads(rstmrf("memory", "--preset", "cpu-8gb", "--seq-len", 3, "--json").stdout)
     assert found["batch_size"] == 512
-    assert found["tensors_mb"] == pytest.approx(predict_peak(RunConfig.preset("cpu-8gb", seq_len=3)), abs=0.05)
+    assert found["tensors_mb"] == pytest.approx(predict_tensors(RunConfig.preset("cpu-8gb", seq_len=3)), abs=0.05)
 
 
 def test_info_tells_settings_scores_and_sources(rstmrf, run_dir, own_folder):
