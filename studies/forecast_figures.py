@@ -25,7 +25,7 @@ def hour_of(day: int, hour: int) -> int:
 def kp_known(until_hour: float) -> Float[np.ndarray, " h"]:
     """Kp of each hour of the period of storms, as a forecast has it that knows nothing after an hour."""
     indices, start = month.indices(month.STORMS), month.STORMS.start
-    windows = SlidingWindowBatchProcessor(None, indices, start=start, known_until=until_hour)
+    windows = SlidingWindowBatchProcessor(None, indices, start=start, known_until=float(until_hour))
     return windows.sw[-windows.first_hour :, 0].numpy()[: month.N_HOURS]
 
 
