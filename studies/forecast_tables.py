@@ -111,6 +111,18 @@ def _otherwise_the_preset(settings: dict) -> bool:
     return all(settings.get(key) == own.get(key) for key in {*own, *settings} - {"time_mode", "f107"})
 
 
+def explored_forecasts() -> pd.DataFrame:
+    """RMSE [dex] against the truth of the days to come of the first month, by the indices that the model sees."""
+    names = {(): "Kp and F10.7", ("f107",): "Kp", ("f107", "kp"): "none"}
+    lines = {}
+    for row in stored("month_explored"):
+        settings = row["settings"]
+        if settings.get("mode") == "forecast" and settings["time_mode"] == "diurnal":
+            left_out = tuple(sorted(key for key in ("kp", "f107") if key in settings))
+            lines[names[left_out]] = {name: row["days once locked, truth"].get(name) for name in ("IRI", TABLE, MODEL)}
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("indices seen")
+
+
 def storm_table(rows: list[dict]) -> pd.DataFrame:
     """Skill against IRI [%] on days of storm and others, by variant: mean over seeds, and the widest interval."""
     own = scores(rows)
@@ -141,9 +153,7 @@ def storm_verdicts(rows: list[dict]) -> list[str]:
     for other in [name for name in wide if name != "6 h of Kp"]:
         worth = 100 * (1 - wide["6 h of Kp"] / wide[other])
         by_cell = {cell: f"{of.mean():.1f} % ({of.min():.1f} to {of.max():.1f})" for cell, of in worth.groupby("cell")}
-        said.append(
-            f"6 h of Kp against {other.lower()}, error lower by: " + ", ".join(f"{c} {v}" for c, v in by_cell.items())
-        )
+        said.append(f"6 h of Kp against {other}, error lower by: " + ", ".join(f"{c} {v}" for c, v in by_cell.items()))
     return said
 
 
