@@ -80,7 +80,7 @@ def verdicts(rows: list[dict], cell=SOON) -> list[str]:
     wide, said = _by_forecast(rows, cell), []
     for rival in ("IRI", TABLE):
         below = 100 * (1 - wide[MODEL] / wide[rival])
-        many = f"below it in {int((below > 0).sum())} of {len(below)} forecasts"
+        many = f"in {int((below > 0).sum())} of {len(below)}"
         said.append(
             f"{cell} ahead: {below.mean():.1f} % below {rival} ({below.min():.1f} to {below.max():.1f}), {many}"
         )
@@ -148,12 +148,14 @@ def storm_verdicts(rows: list[dict]) -> list[str]:
     said = []
     for variant, of in own[own["cell"] == "storm"].groupby("variant", sort=False):
         told = int((of["skill_low"] > 0).sum())
-        said.append(f"{variant}: storm days better than IRI with 95 % confidence in {told} of {len(of)} runs")
+        said.append(f"{variant}:")
+        said.append(f"  storm days better than IRI beyond doubt in {told} of {len(of)} runs")
     wide = own.pivot_table("rmse", ["cell", "seed"], "variant")
     for other in [name for name in wide if name != "6 h of Kp"]:
         worth = 100 * (1 - wide["6 h of Kp"] / wide[other])
         by_cell = {cell: f"{of.mean():.1f} % ({of.min():.1f} to {of.max():.1f})" for cell, of in worth.groupby("cell")}
-        said.append(f"6 h of Kp against {other}, error lower by: " + ", ".join(f"{c} {v}" for c, v in by_cell.items()))
+        said.append(f"error with 6 h of Kp lower than with {other}:")
+        said += [f"  {cell}: {value}" for cell, value in by_cell.items()]
     return said
 
 
