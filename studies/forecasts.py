@@ -8,7 +8,6 @@ by the number of days after the last one observed, against the truth and the obs
 `results/forecasts.json`.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ from rstmrf.simulate.month import read_truth
 from rstmrf.simulate.weather import CONSTANT_FIELDS
 from studies.month import SEEDS, month_inputs
 from studies.month_limits import known_values
-from studies.training import keep_row, stored_rows, trained
+from studies.training import asked_runs, keep_row, stored_rows, trained
 
 RESULTS = Path(__file__).parent / "results" / "forecasts.json"
 DAYS = (30, 22)  # of which the last are locked
@@ -120,11 +119,7 @@ def climatology(model, data: RunData, points) -> np.ndarray:
 
 def main():
     """Run what is missing."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", nargs="*", default=list(VARIANTS), metavar="VARIANT")
-    parser.add_argument("--seeds", nargs="*", type=int, default=SEEDS)
-    arguments = parser.parse_args()
+    arguments = asked_runs(str(__doc__), VARIANTS, SEEDS)
     keep_freed_memory()
     for seed in arguments.seeds:
         for name in arguments.only:

@@ -9,7 +9,6 @@ Scored against the truth and the observations, on days with a Kp of 5 or more an
 intervals are of blocks of six hours. Rows are added to `results/storms.json`.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,7 @@ from rstmrf.uncertainty import recalibrate, stated_sigma
 from rstmrf.units import local_time_hours
 from studies.month import SEEDS, load, truth_of
 from studies.month_limits import known_values
-from studies.training import keep_row, stored_rows, trained
+from studies.training import asked_runs, keep_row, stored_rows, trained
 
 RESULTS = Path(__file__).parent / "results" / "storms.json"
 BEST = "known at best"
@@ -94,19 +93,21 @@ def day_strata(data: RunData, points) -> dict[str, np.ndarray]:
 
 def storm_days(data: RunData) -> np.ndarray:
     """Days since the first one whose highest Kp is 5- or more."""
-    kp = data.indices["kp"].to_series()
-    highest = kp.groupby(kp.index.floor("D")).max()
+    highest = _highest_kp(data)
     days = (highest[highest > STORM_KP].index.to_numpy() - np.datetime64(data.points.start, "D")) / np.timedelta64(
         1, "D"
     )
     return days.astype(int)
 
 
-def day_facts(data: RunData) -> dict:
-    """The locked days with their highest Kp and how many profiles they have, and the storm days of training."""
+def _highest_kp(data: RunData):
     kp = data.indices["kp"].to_series()
-    highest = kp.groupby(kp.index.floor("D")).max()
-    points = data.part(TEST_TIMES)
+    return kp.groupby(kp.index.floor("D")).max()
+
+
+def day_facts(data: RunData) -> dict:
+    """The locked days with their highest Kp and how many profiles they have, and the size of each part."""
+    highest, points = _highest_kp(data), data.part(TEST_TIMES)
     day = torch.floor(points.coords[:, 3] / 24).int().numpy()
     first = data.points.start.astype("M8[D]")
     locked = {}
@@ -119,11 +120,7 @@ def day_facts(data: RunData) -> dict:
 
 def main():
     """Run what is missing."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", nargs="*", default=list(VARIANTS), metavar="VARIANT")
-    parser.add_argument("--seeds", nargs="*", type=int, default=SEEDS)
-    arguments = parser.parse_args()
+    arguments = asked_runs(str(__doc__), VARIANTS, SEEDS)
     keep_freed_memory()
     if BEST not in {row["variant"] for row in stored_rows(RESULTS)}:
         keep_row(RESULTS, known_at_best(arguments.folder))

@@ -1,5 +1,6 @@
 """One training of a study, with its seconds and its development curve."""
 
+import argparse
 import json
 import tempfile
 import time
@@ -24,6 +25,15 @@ def trained(data: RunData, row: dict, keep: Path | None = None):
     if keep is not None:
         save_model(model, data.config, keep, split=data.split.digest)
     return model
+
+
+def asked_runs(about: str, variants, seeds) -> argparse.Namespace:
+    """What a study is asked for on its command line: `folder`, and which variants (`only`) with which `seeds`."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", nargs="*", default=list(variants), metavar="VARIANT")
+    parser.add_argument("--seeds", nargs="*", type=int, default=seeds)
+    return parser.parse_args()
 
 
 def stored_rows(results: Path) -> list[dict]:

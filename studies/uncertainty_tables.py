@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from rstmrf.figures.calibration import ACCEPTED
 from rstmrf.figures.plots import IRI, MODEL
 from studies.training import stored_rows
 from studies.uncertainty import RESULTS
 
-ACCEPTED = (87.0, 93.0)
 #: cells in which coverage is asked for: all points, bands of altitude, day, night and crests
 ASKED = [("all", "all"), ("altitude", "120–200 km"), ("altitude", "200–300 km"), ("altitude", "300–500 km")]
 ASKED += [("sun", "6–18 LT"), ("sun", "18–6 LT"), ("crests", "crests")]

@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rstmrf.figures.plots import IRI, MODEL
-from rstmrf.metrics.calibration import pit_gaussian
+from rstmrf.metrics.calibration import ACCEPTED_90, pit_gaussian
 
-ACCEPTED = (87.0, 93.0)
+ACCEPTED = tuple(100 * share for share in ACCEPTED_90)
 
 
 def coverage_by_cell(table: pd.DataFrame) -> Figure:
