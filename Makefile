@@ -29,6 +29,7 @@ test: $(STAMP)
 
 book: $(STAMP)
 	$(BIN)/jupyter-book clean --all . >/dev/null
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/execute_book.py
 	$(BIN)/jupyter-book build -W --keep-going .
 
 lint: $(STAMP)

@@ -1,0 +1,72 @@
+"""Execute the book's notebooks, two at a time, into the cache that its build reads: python scripts/execute_book.py.
+
+Sphinx executes one notebook after another. Here as many run side by side as were asked for, those first that need most
+time by their own first lines. A notebook that fails is named with its error, and the exit status is 1.
+"""
+
+import argparse
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+import yaml
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.executors.utils import single_nb_execution
+
+ROOT = Path(__file__).resolve().parents[1]
+TIMEOUT_S = 600
+
+
+def chapters() -> list[Path]:
+    """The notebooks of the table of contents."""
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    files = [ROOT / f"{chapter['file']}.ipynb" for part in parts for chapter in part["chapters"]]
+    return [path for path in files if path.exists()]
+
+
+def stated_seconds(notebook) -> float:
+    """What a chapter says in its first cell that it takes of the processor; a second where it says nothing."""
+    found = re.search(r"(\d+) (s|min) of CPU", notebook.cells[0].source)
+    return float(found[1]) * {"s": 1, "min": 60}[found[2]] if found else 1.0
+
+
+def main() -> int:
+    """Execute what is not in the cache yet."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cache", type=Path, default=ROOT / "_build" / ".jupyter_cache")
+    parser.add_argument("--together", type=int, default=2, help="notebooks that run at one time")
+    arguments = parser.parse_args()
+    cache, failed = get_cache(str(arguments.cache)), []
+    notebooks = {path: nbformat.read(path, nbformat.NO_CONVERT) for path in chapters()}
+    missing = [path for path, notebook in notebooks.items() if not _cached(cache, notebook)]
+    missing.sort(key=lambda path: -stated_seconds(notebooks[path]))
+
+    def execute(path: Path):
+        return single_nb_execution(notebooks[path], cwd=str(path.parent), timeout=TIMEOUT_S, allow_errors=False)
+
+    with ThreadPoolExecutor(arguments.together) as pool:
+        for path, result in zip(missing, pool.map(execute, missing), strict=True):
+            print(f"{path.name}: {result.time:.0f} s", flush=True)
+            if result.err is not None:
+                failed.append(f"{path.name}: {result.exc_string}")
+                continue
+            bundle = CacheBundleIn(result.nb, str(path), data={"execution_seconds": result.time})
+            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    for said in failed:
+        print(said, file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _cached(cache, notebook) -> bool:
+    try:
+        cache.match_cache_notebook(notebook)
+    except KeyError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
