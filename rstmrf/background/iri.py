@@ -9,16 +9,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rstmrf.background import maps, profile
-from rstmrf.background.days import FOUR, DayMaps
+from rstmrf.background.days import DayMaps
+from rstmrf.background.spline import interpolate
 from rstmrf.background.sun import sun_position
 from rstmrf.errors import InputError
 from rstmrf.runtime import in_threads
-from rstmrf.units import wrap_longitude
 
 ALT_RANGE_KM = (80.0, 1000.0)
 _CHUNK = 16384  # points evaluated together: small enough to stay in cache
 _BLOCK = 64 * _CHUNK  # points that are put in order of time before they are cut into chunks
-_FOURS = maps.N_LON // FOUR
 
 
 class BackgroundPoints(NamedTuple):
@@ -207,39 +206,12 @@ class IriBackground:
         return torch.sin(lat) * sine + torch.cos(lat) * cosine * torch.cos(hour_angle * profile.DEG)
 
     def _interpolate(self, day, lat, lon, hours, derivatives=False) -> tuple[Tensor, ...]:
-        """Maps at points `[N, 5]` (with ∂/∂lat, ∂/∂lon): a cubic B-spline of 4 times, rows and columns.
-
-        A read brings four neighbouring columns, 20 numbers in a row of memory. Times and rows are summed while
-        reading, and the columns, which lie in two neighbouring fours, afterwards.
-        """
-        row, *by_row = _taps((lat - maps.LAT_FIRST_ROW_DEG) / maps.GRID_STEP_DEG, self.dtype)
-        column, *by_column = _taps((wrap_longitude(lon) + 180.0) / maps.GRID_STEP_DEG, self.dtype)
-        time, by_time, _ = _taps((hours - 24.0 * day) / maps.UT_STEP_HOURS, self.dtype)
-        row = row.clamp(max=maps.N_LAT_PADDED - 1)  # the fourth tap at the north pole has no weight
-        lines = (time[:, :, None] % maps.N_UT * maps.N_LAT_PADDED + row[:, None, :]).flatten(1) * _FOURS
-        first = column[:, :1] % maps.N_LON
-        left = first // FOUR
-        fours = torch.stack([lines + left, lines + (left + 1) % _FOURS], dim=1).flatten(0, 1)
-        within = first % FOUR + torch.arange(FOUR)
-        by_column = [w.new_zeros(len(w), 1, 8).scatter_(2, within[:, None], w[:, None]) for w in by_column]
-        table = self._day_maps(day)
-        at = _summed(table, fours, by_time, by_row[0])
-        if not derivatives:
-            return ((by_column[0] @ at)[:, 0],)
-        value, by_lon = (torch.cat(by_column, dim=1) @ at).unbind(1)
-        by_lat = (by_column[0] @ _summed(table, fours, by_time, by_row[1]))[:, 0]
-        return value, by_lat / maps.GRID_STEP_DEG, by_lon / maps.GRID_STEP_DEG
+        hour_of_day = hours - 24.0 * day
+        return interpolate(self._day_maps(day), lat, lon, hour_of_day, self.dtype, derivatives)
 
 
 def _outside(name, row, value, low, high) -> str:
     return f"IRI background: {name}[{row}] is {value:g}, outside {low:g} to {high:g}"
-
-
-def _summed(table, fours, by_time, by_row):
-    """Maps at 8 columns `[N, 8, 5]`, summed over times and rows."""
-    weights = (by_time[:, :, None] * by_row[:, None, :]).reshape(-1, 1, 16).expand(-1, 2, -1).flatten(0, 1)
-    at = torch.nn.functional.embedding_bag(fours, table, per_sample_weights=weights, mode="sum")
-    return at.view(-1, 2 * FOUR, len(maps.PARAMETERS))
 
 
 def _pieces(hours, chunk) -> list[tuple[int, Tensor]]:
@@ -248,15 +220,6 @@ def _pieces(hours, chunk) -> list[tuple[int, Tensor]]:
     order = torch.from_numpy(np.argsort(day, kind="stable"))
     of_days = order.split(np.bincount(day).tolist())
     return [(d, r) for d, rows in enumerate(of_days) if len(rows) for r in rows.chunk(-(-len(rows) // chunk))]
-
-
-def _taps(position, dtype):
-    """Indices, weights and the weights' derivatives, each `[N, 4]`, of a cubic B-spline at grid positions `[N]`."""
-    base = position.floor()
-    f = (position - base).to(dtype)
-    weights = torch.stack([(1 - f) ** 3, 4 - 6 * f**2 + 3 * f**3, 1 + 3 * f + 3 * f**2 - 3 * f**3, f**3], dim=1) / 6
-    slopes = torch.stack([-((1 - f) ** 2), f * (3 * f - 4), 1 + 2 * f - 3 * f**2, f**2], dim=1) / 2
-    return base.long()[:, None] + torch.arange(-1, 3), weights, slopes
 
 
 def _season(month: int) -> int:
