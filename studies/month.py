@@ -137,7 +137,7 @@ def _rms(values, weight):
 
 def explore(folder: Path, changes: dict):
     """Train with other settings, and note what they score on development days of a month that has been looked at."""
-    data = load(folder, {**changes, "seed": EXPLORING_SEED})
+    data = load(folder, {"seed": EXPLORING_SEED, **changes})
     row: dict = {"settings": {**PRESETS["month"], **changes}}
     model, truth = trained(data, row, None), _truth_and_tec(folder, data)[0]
     means = MeanResidualTable.fit(data.fitted().select(data.split.rows(TRAIN)))

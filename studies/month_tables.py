@@ -10,9 +10,6 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from rstmrf.config import RunConfig
-from rstmrf.presets import PRESETS
-
 RESULTS = Path(__file__).parent / "results"
 MODEL, IRI, TEC_SCALED = "R-STMRF", "IRI", "IRI scaled by TEC"
 LOCKED, PEAK_KM, NOT_RUN = "held-out times", (300.0, 350.0, 400.0), "not run"
@@ -24,30 +21,6 @@ BEST = "inverted, direction"  # the variant whose cells and peaks are shown
 def stored(name="month") -> list | dict:
     """What `results/{name}.json` holds."""
     return json.loads((RESULTS / f"{name}.json").read_text())
-
-
-EXPLORED_DAYS = ("unseen days", "seen days", "days once locked")
-EXPLORED_PARTS = [f"{days}, {of}" for of in ("truth", "observations") for days in EXPLORED_DAYS]
-
-
-def explored(mode="analysis") -> pd.DataFrame:
-    """What was tried on the month of exploration: settings, and RMSE [dex] there; empty where nothing is stored.
-
-    Of forecasts, "days once locked" are the days to come.
-    """
-    path = RESULTS / "month_explored.json"
-    rows = json.loads(path.read_text()) if path.exists() else []
-    plain = {key: field.default for key, field in RunConfig.model_fields.items()}
-    usual = plain | PRESETS["month"]
-    return pd.DataFrame(
-        {
-            "settings": ", ".join(f"{k} {v}" for k, v in (plain | row["settings"]).items() if v != usual.get(k))
-            or "as the preset",
-            **{where: row[where][MODEL] for where in EXPLORED_PARTS if where in row},
-        }
-        for row in rows
-        if row["settings"].get("mode", "analysis") == mode
-    )
 
 
 def table(rows, name, part=LOCKED, against="observations") -> pd.DataFrame:

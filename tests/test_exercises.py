@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-CHAPTERS = ("siren", "context", "directions")
+CHAPTERS = ("siren", "context", "directions", "month")
 ROOT = Path(__file__).resolve().parents[1]
 
 
