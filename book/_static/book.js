@@ -1,0 +1,55 @@
+/* Definitions on hover or focus of a term, and everything unfolded in print. */
+"use strict";
+
+const bubble = document.createElement("span");
+bubble.id = "term-bubble";
+bubble.setAttribute("role", "tooltip");
+bubble.hidden = true;
+
+function show(link) {
+  const anchor = decodeURIComponent(link.hash.slice(1));
+  const definition = (window.bookTerms || {})[anchor];
+  if (!definition) return;
+  bubble.textContent = definition;
+  bubble.hidden = false;
+  link.setAttribute("aria-describedby", bubble.id);
+  const at = link.getBoundingClientRect();
+  const room = document.documentElement.clientWidth - bubble.offsetWidth - 8;
+  bubble.style.left = `${Math.max(8, Math.min(at.left, room)) + window.scrollX}px`;
+  const above = at.top - bubble.offsetHeight - 6;
+  bubble.style.top = `${(above > 60 ? above : at.bottom + 6) + window.scrollY}px`;
+}
+
+function hide(link) {
+  bubble.hidden = true;
+  link.removeAttribute("aria-describedby");
+}
+
+function explain(link) {
+  link.addEventListener("mouseenter", () => show(link));
+  link.addEventListener("focus", () => show(link));
+  link.addEventListener("mouseleave", () => hide(link));
+  link.addEventListener("blur", () => hide(link));
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  document.body.append(bubble);
+  document.querySelectorAll('a[href*="glossary.html#term-"], a[href^="#term-"]:not(.headerlink)').forEach(explain);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") bubble.hidden = true;
+  });
+});
+
+/* The theme opens solutions itself. */
+window.addEventListener("beforeprint", () => {
+  document.querySelectorAll("details:not([open])").forEach((folded) => {
+    folded.dataset.foldedAgain = "";
+    folded.open = true;
+  });
+});
+window.addEventListener("afterprint", () => {
+  document.querySelectorAll("details[data-folded-again]").forEach((folded) => {
+    delete folded.dataset.foldedAgain;
+    folded.open = false;
+  });
+});
