@@ -7,9 +7,7 @@ from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 PLACES = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",)
-MISSING = (
-    "no Chromium was found: install Chromium or Chrome, or name its program in the environment variable CHROMIUM"
-)
+MISSING = "no Chromium was found: install Chromium or Chrome, or name its program in the environment variable CHROMIUM"
 
 
 def find_chromium() -> str | None:

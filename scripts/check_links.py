@@ -13,7 +13,9 @@ def read(path: Path) -> tuple[list[str], set[str]]:
     """The addresses that a page names, and its anchors."""
     soup = BeautifulSoup(path.read_text(encoding="utf-8"), "lxml")
     named = [tag[ATTRIBUTES[tag.name]] for tag in soup.find_all(list(ATTRIBUTES)) if tag.get(ATTRIBUTES[tag.name])]
-    anchors = {tag["id"] for tag in soup.find_all(id=True)} | {tag["name"] for tag in soup.find_all("a", attrs={"name": True})}
+    anchors = {tag["id"] for tag in soup.find_all(id=True)} | {
+        tag["name"] for tag in soup.find_all("a", attrs={"name": True})
+    }
     return named, anchors
 
 

@@ -29,7 +29,10 @@ class CloneLines(SphinxDirective):
         if not address:
             return []
         text = f"git clone --branch {tag} {address}\ncd {address.rstrip('/').rsplit('/', 1)[-1].removesuffix('.git')}"
-        before = "The commands are given in a checkout. In Colab, run these two lines in the first cell, with `!` and `%` before them, and `%pip install -e .` after:"
+        before = (
+            "The commands are given in a checkout. In Colab, run these two lines in the first cell, with `!` and `%` "
+            "before them, and `%pip install -e .` after:"
+        )
         lines = nodes.literal_block(text, text, language="bash")
         return [*self.parse_text_to_nodes(before), lines]
 
@@ -124,7 +127,9 @@ def write_terms(app, error):
     terms = getattr(app.env, "book_terms", [])
     if error is None and app.builder.format == "html" and terms:
         definitions = json.dumps({anchor: text for _, anchor, text in terms}, ensure_ascii=False)
-        Path(app.outdir, "_static", "terms-data.js").write_text(f"window.bookTerms = {definitions};\n", encoding="utf-8")
+        Path(app.outdir, "_static", "terms-data.js").write_text(
+            f"window.bookTerms = {definitions};\n", encoding="utf-8"
+        )
 
 
 def forget(app, env, docname):
@@ -139,8 +144,15 @@ def merge(app, env, docnames, other):
         env.book_terms = other.book_terms
 
 
+def hide_launch_buttons(app, config):
+    """The theme cannot make a launch button without an address."""
+    if not config.html_theme_options.get("repository_url"):
+        config.html_theme_options["launch_buttons"] = {}
+
+
 def setup(app):
     """Connect all of it to Sphinx."""
+    app.connect("config-inited", hide_launch_buttons)
     app.add_directive("clone-lines", CloneLines)
     app.connect("doctree-read", remember_terms)
     app.connect("doctree-resolved", link_terms)

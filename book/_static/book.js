@@ -32,8 +32,26 @@ function explain(link) {
   link.addEventListener("blur", () => hide(link));
 }
 
+/* A column of a pandas table holds words if none of its cells starts as a number does. */
+function alignNumbers() {
+  for (const table of document.querySelectorAll("table.dataframe")) {
+    const rows = [...table.tBodies].flatMap((body) => [...body.rows]);
+    const number = (cell) => /^[−+<>≤≥~-]?\s*[\d.]/.test(cell.textContent.trim());
+    const last = table.tHead ? table.tHead.rows[table.tHead.rows.length - 1] : null;
+    const width = Math.max(0, ...rows.map((row) => row.cells.length));
+    if (rows.some((row) => row.cells.length !== width)) continue;
+    for (let at = 0; at < width; at += 1) {
+      const cells = rows.map((row) => row.cells[at]);
+      if (cells.some(number)) continue;
+      const head = last && last.cells.length === width ? [last.cells[at]] : [];
+      [...cells, ...head].forEach((cell) => cell.classList.add("words"));
+    }
+  }
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   document.body.append(bubble);
+  alignNumbers();
   document.querySelectorAll('a[href*="glossary.html#term-"], a[href^="#term-"]:not(.headerlink)').forEach(explain);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") bubble.hidden = true;
