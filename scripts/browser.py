@@ -48,7 +48,7 @@ def built_pages(folder: Path) -> list[Path]:
 
 def open_page(page, path: Path) -> None:
     """Load a built page and wait until its pictures and its formulas are drawn."""
-    page.goto(path.resolve().as_uri(), wait_until="load")
+    page.goto(path.resolve().as_uri(), wait_until="load", timeout=180_000)  # a busy machine is slow
     page.evaluate("""async () => {
         for (const image of document.images) image.loading = "eager";
         await Promise.all([...document.images].map((image) => image.decode().catch(() => null)));
