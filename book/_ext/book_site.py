@@ -16,7 +16,16 @@ GLOSSARY = "book/glossary"
 COMMON = {"head", "leak", "window", "profile", "background", "driver", "frequency, ω₀"}
 LONGEST = 158  # characters of a description that search engines show
 #: prose is linked; what stands in one of these is not
-NOT_PROSE = (nodes.reference, pending_xref, nodes.literal, nodes.math, nodes.title, nodes.strong, nodes.caption)
+NOT_PROSE = (
+    nodes.reference,
+    pending_xref,
+    nodes.raw,
+    nodes.literal,
+    nodes.math,
+    nodes.title,
+    nodes.strong,
+    nodes.caption,
+)
 DECLARED_TWICE = ("THEBE_JS_URL", "sphinx-thebe")
 
 
@@ -30,11 +39,11 @@ class CloneLines(SphinxDirective):
             return []
         text = f"git clone --branch {tag} {address}\ncd {address.rstrip('/').rsplit('/', 1)[-1].removesuffix('.git')}"
         before = (
-            "The commands are given in a checkout. In Colab, run these two lines in the first cell, with `!` and `%` "
-            "before them, and `%pip install -e .` after:"
+            "The commands are given in a checkout. In Colab, run these two lines in the first cell, with ! and % before "
+            "them, and %pip install -e . after:"
         )
         lines = nodes.literal_block(text, text, language="bash")
-        return [*self.parse_text_to_nodes(before), lines]
+        return [nodes.paragraph(before, before), lines]
 
 
 def terms_of(doctree):
@@ -45,7 +54,7 @@ def terms_of(doctree):
         if heading is None or not heading["ids"]:
             continue
         definition = " ".join(p.astext().replace("\n", " ") for p in item.findall(nodes.paragraph))
-        definition = re.sub(r"\s*See (\S+ ?)+\.$", "", definition)
+        definition = re.sub(r"\s*See [^.]*\.$", "", definition)
         name = heading.astext()
         names = [name] if name in COMMON else name.split(", ")
         found += [(part, heading["ids"][0], definition) for part in names]
@@ -118,7 +127,7 @@ def finish_page(app, pagename, templatename, context, doctree):
     if description:
         escaped = description.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
         context["metatags"] = f'{context.get("metatags", "")}\n<meta name="description" content="{escaped}" />'
-    context["script_files"] = [s for s in context["script_files"] if not any(d in str(vars(s)) for d in DECLARED_TWICE)]
+    context["script_files"] = [s for s in context["script_files"] if not any(d in str(s) for d in DECLARED_TWICE)]
     context["css_files"] = [s for s in context["css_files"] if "sphinx-thebe" not in str(s)]
 
 
