@@ -39,8 +39,8 @@ class CloneLines(SphinxDirective):
             return []
         text = f"git clone --branch {tag} {address}\ncd {address.rstrip('/').rsplit('/', 1)[-1].removesuffix('.git')}"
         before = (
-            "The commands are given in a checkout. In Colab, run these two lines in the first cell, with ! and % before "
-            "them, and %pip install -e . after:"
+            "The commands are given in a checkout. In Colab, run these two lines in the first cell, with ! and % "
+            "before them, and %pip install -e . after:"
         )
         lines = nodes.literal_block(text, text, language="bash")
         return [nodes.paragraph(before, before), lines]
