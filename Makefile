@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 
-.PHONY: setup train test book pages pdf lint audit clean
+.PHONY: setup train test book pages pdf site lint audit clean
 
 setup: $(STAMP)
 
@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet uv
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND)) \
-		$(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e ".[notebooks,test,lint,book,site,sample]"
+		$(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e ".[notebooks,test,lint,book,sample]"
 	$(BIN)/python -m ipykernel install --sys-prefix --name python3 >/dev/null
 	touch $@
 
@@ -32,14 +32,16 @@ book: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/execute_book.py
 	$(BIN)/jupyter-book build -W --keep-going .
 	$(BIN)/python scripts/check_links.py
+
+# Both need a Chromium on the machine, and Playwright, which is installed for them alone.
+pages: site
 	$(BIN)/python scripts/check_pages.py
 
-pages: $(STAMP)
-	$(BIN)/python scripts/check_links.py
-	$(BIN)/python scripts/check_pages.py
-
-pdf: $(STAMP)
+pdf: site
 	$(BIN)/python scripts/print_book.py
+
+site: $(STAMP)
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e ".[site]"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -29,7 +29,7 @@ def test_environment_lists_what_the_package_needs():
     by_conda = names(d for d in environment["dependencies"] if isinstance(d, str)) - {"python", "pip"}
     by_pip = names(d for d in by_pip if not d.startswith("-"))
     extras = PROJECT["optional-dependencies"]
-    installed = ("notebooks", "test", "lint", "book", "site", "sample")  # what `make` installs
+    installed = ("notebooks", "test", "lint", "book", "sample")  # what `make` installs
     assert f".[{','.join(installed)}]" in (ROOT / "Makefile").read_text()
     assert by_pip | by_conda == names([*PROJECT["dependencies"], *(r for extra in installed for r in extras[extra])])
 

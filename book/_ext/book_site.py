@@ -61,9 +61,26 @@ def terms_of(doctree):
     return found
 
 
+def plain(anchor):
+    """An anchor without dots, which the theme's script takes for the name of a class."""
+    return anchor.replace(".", "-")
+
+
+def plain_anchors(app, doctree):
+    """Take dots out of the anchors of the glossary's terms, and of what Sphinx has noted of them."""
+    for term in doctree.findall(nodes.term):
+        term["ids"] = [plain(anchor) for anchor in term["ids"]]
+    objects, entries = app.env.domaindata["std"]["objects"], app.env.domaindata["index"]["entries"]
+    for key, (docname, anchor) in objects.items():
+        if docname == GLOSSARY:
+            objects[key] = docname, plain(anchor)
+    entries[GLOSSARY] = [(kind, text, plain(anchor), *more) for kind, text, anchor, *more in entries[GLOSSARY]]
+
+
 def remember_terms(app, doctree):
     """When the glossary is read, keep its terms with the environment."""
     if app.env.docname == GLOSSARY:
+        plain_anchors(app, doctree)
         app.env.book_terms = terms_of(doctree)
 
 
