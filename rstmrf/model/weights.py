@@ -121,7 +121,7 @@ def load_model(folder) -> LoadedModel:
         content = read_json(folder / DESCRIPTION, "the description of a model")
         written = content.get("format", 1)
         if written not in range(1, FORMAT + 1):
-            raise InputError(f"{DESCRIPTION} has format {written}, this version of rstmrf reads 1 to {FORMAT}")
+            raise InputError(f"{DESCRIPTION} has format {quoted(written)}, this version of rstmrf reads 1 to {FORMAT}")
         config, description = RunConfig(**content["config"]), _described(content, written)
         hours = description.duration_hours
         if type(hours) not in (int, float) or not 0 < hours <= LONGEST_HOURS:
