@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-CHAPTERS = ("siren", "context")
+CHAPTERS = ("siren", "context", "memory", "claims", "promises")
 ROOT = Path(__file__).resolve().parents[1]
 
 
