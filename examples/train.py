@@ -3,9 +3,9 @@
     python examples/train.py
     python -m memory_profiler examples/train.py
 
-The second prints the memory of the process line by line of each function marked with `@profile`. memory_profiler is an
-optional extra, `pip install -e ".[profile]"`, and no longer maintained. It sees the process, not the tensors: for those
-there is `rstmrf.memory.ledger`.
+The second prints the memory of the process line by line of each function marked with `@profile`. memory_profiler comes
+with the extra `notebooks` and is no longer maintained. It sees the process, not the tensors: for those there is
+`rstmrf.memory.ledger`.
 """
 
 import builtins
@@ -18,7 +18,7 @@ profile = getattr(builtins, "profile", lambda function: function)  # memory_prof
 
 @profile
 def main(batches_of: int = 512):
-    config = RunConfig.preset("sample", batch_size=batches_of, epochs=1)
+    config = RunConfig.preset("sample", batch_size=batches_of, epochs=1, head_epochs=1)
     inputs = load_inputs(config)
     data = RunData(*inputs, config)
     with tempfile.TemporaryDirectory() as folder:

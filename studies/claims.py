@@ -32,10 +32,10 @@ def sections() -> list[dict]:
     return tomllib.loads(CLAIMS.read_text())["section"]
 
 
-def verdict(document: float | list[float], ours: float) -> str:
+def verdict(document: float | list[float], ours: float, *, in_part_within: float = IN_PART_WITHIN) -> str:
     """A figure holds within a tenth, in part within a factor of one and a half; of a range, its nearer end decides.
 
-    A figure that lies within the range holds.
+    A figure that lies within the range holds. `in_part_within` is another factor than one and a half.
     """
     low, high = document if isinstance(document, list) else (document, document)
     if low <= ours <= high:
@@ -44,7 +44,7 @@ def verdict(document: float | list[float], ours: float) -> str:
     if not nearest or not ours or (nearest < 0) != (ours < 0):
         return NOT
     ratio = max(nearest / ours, ours / nearest)
-    return HOLDS if ratio <= WITHIN else IN_PART if ratio <= IN_PART_WITHIN else NOT
+    return HOLDS if ratio <= WITHIN else IN_PART if ratio <= in_part_within else NOT
 
 
 def claims_table(section: dict, figures: dict) -> pd.DataFrame:
@@ -56,6 +56,32 @@ def claims_table(section: dict, figures: dict) -> pd.DataFrame:
     for claim in section["claims"]:
         ours, said = figures[claim["figure"]], claim["document"]
         told = figures[claim["apart"]] if "apart" in claim else True
-        shown = f"{said[0]:,g}–{said[1]:,g}" if isinstance(said, list) else f"{said:,g}"
-        rows.append((claim["row"], claim["claim"], shown, f"{ours:,.4g}", verdict(said, ours) if told else NOT_TOLD))
+        shown = "–".join(map(written, said)) if isinstance(said, list) else written(said)
+        rows.append((claim["row"], claim["claim"], shown, written(ours), verdict(said, ours) if told else NOT_TOLD))
     return pd.DataFrame(rows, columns=["row", "claim", "document", "ours", "verdict"])
+
+
+def written(value: float) -> str:
+    """A number with four digits that count, whole from a thousand on, with separators and without an exponent."""
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == round(value) else f"{value:.4g}"
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """A section's claims as a page shows them: the verdict first, and the document's row last."""
+    columns = table.set_index("claim")[["verdict", "ours", "document", "row"]]
+    return columns.rename_axis(index=None, columns="claim")
+
+
+def compared(found: dict) -> pd.DataFrame:
+    """Every claim that has a verdict: its name, the document's figure or range, and ours, as numbers."""
+    told = [claim for section in sections() for claim in section["claims"] if found.get(claim.get("apart"), True)]
+    rows = [(claim["claim"], claim["document"], found[claim["figure"]]) for claim in told]
+    return pd.DataFrame(rows, columns=["claim", "document", "ours"])
+
+
+def counts(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """How many claims have each verdict, for what was counted or measured and for the table of trade-offs."""
+    whole = pd.concat(tables.values())
+    kind = whole["row"].eq("S36").map({False: "counted or measured", True: "the table of trade-offs"})
+    found = whole.groupby(kind)["verdict"].value_counts().unstack(fill_value=0)
+    return found[[HOLDS, IN_PART, NOT, NOT_TOLD]].rename_axis(index=None)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-CHAPTERS = ("siren", "context", "directions", "month")
+CHAPTERS = ("siren", "context", "directions", "month", "memory", "claims", "promises")
 ROOT = Path(__file__).resolve().parents[1]
 
 

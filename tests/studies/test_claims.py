@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studies.claims import HOLDS, IN_PART, NOT, NOT_TOLD, claims_table, glued, sections, verdict
+from studies.claims import HOLDS, IN_PART, NOT, NOT_TOLD, claims_table, glued, sections, shown, verdict, written
 from studies.direction import direction_errors
 
 
@@ -32,6 +32,25 @@ def test_verdicts(document, ours, said):
 @given(st.floats(0.01, 1e6), st.floats(0.01, 1e6))
 def test_a_verdict_does_not_depend_on_which_is_larger(a, b):
     assert verdict(a, b) == verdict(b, a) and verdict(a, a) == HOLDS
+
+
+def test_a_wider_limit_lets_more_hold_in_part():
+    assert (verdict(100, 180), verdict(100, 180, in_part_within=2)) == (NOT, IN_PART)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(58560.0, "58,560"), (0.084, "0.084"), (0.0, "0"), (1498.6, "1,499"), (39.424, "39.42"), (100_000, "100,000")],
+)
+def test_numbers_are_written_without_exponents(value, text):
+    assert written(value) == text
+
+
+def test_a_page_shows_the_verdict_first():
+    section = {"claims": [{"row": "S1", "claim": "a size", "document": [200, 1300], "figure": "size"}]}
+    table = shown(claims_table(section, {"size": 58560.4}))
+    assert list(table) == ["verdict", "ours", "document", "row"]
+    assert table.loc["a size"].tolist() == [NOT, "58,560", "200–1,300", "S1"]
 
 
 def test_chapters_glue_the_known_figures():
