@@ -55,7 +55,7 @@ def test_names_of_figures_are_unique():
 def test_there_are_three_exercises(path):
     text = "\n".join(source(cell) for cell in cells(path, "markdown"))
     listed = re.search(r"\*\*Exercises\*\*(.*?)\{admonition\}", text, re.S)
-    numbered = re.findall(r"^\d\. ", listed[1], re.M) if listed else re.findall(r"\*\*Exercise \d\.\*\*", text)
+    numbered = re.findall(r"^\d\. ", listed[1], re.M) if listed else re.findall(r"\*\*Exercise \d+[.:]", text)
     assert len(numbered) >= EXERCISES
 
 

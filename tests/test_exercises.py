@@ -6,7 +6,22 @@ from pathlib import Path
 
 import pytest
 
-CHAPTERS = ("siren", "context")
+CHAPTERS = (
+    "ionosphere",
+    "occultation",
+    "climatology",
+    "data-flow",
+    "siren",
+    "context",
+    "observation",
+    "real-profiles",
+    "forecasts",
+    "training-step",
+    "scale",
+    "disk",
+    "end-to-end",
+    "products",
+)
 ROOT = Path(__file__).resolve().parents[1]
 
 
