@@ -13,6 +13,7 @@ CHAPTERS = (
     "data-flow",
     "siren",
     "context",
+    "validation",
     "observation",
     "real-profiles",
     "forecasts",
