@@ -6,7 +6,28 @@ from pathlib import Path
 
 import pytest
 
-CHAPTERS = ("siren", "context", "directions", "month", "memory", "claims", "promises")
+CHAPTERS = (
+    "ionosphere",
+    "occultation",
+    "climatology",
+    "data-flow",
+    "siren",
+    "context",
+    "validation",
+    "observation",
+    "real-profiles",
+    "forecasts",
+    "training-step",
+    "scale",
+    "disk",
+    "end-to-end",
+    "products",
+    "directions",
+    "month",
+    "memory",
+    "claims",
+    "promises",
+)
 ROOT = Path(__file__).resolve().parents[1]
 
 
