@@ -13,6 +13,7 @@ CHAPTERS = (
     "data-flow",
     "siren",
     "context",
+    "losses",
     "validation",
     "observation",
     "real-profiles",
