@@ -64,7 +64,10 @@ def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0, gap_hou
     block = np.floor(first_hour / length).astype(int)
     blocks = np.unique(block)
     if len(blocks) < 5:
-        unit, remedy = ("days", ", or use split='hours'") if of_days else (f"blocks of {block_hours} h", "")
+        plural = "" if len(blocks) == 1 else "s"
+        unit, remedy = (
+            (f"day{plural}", ", or use split='hours'") if of_days else (f"block{plural} of {block_hours} h", "")
+        )
         raise InputError(
             f"split={mode!r}: the profiles fill {len(blocks)} {unit}, 5 are needed to hold any out{remedy}"
         )
