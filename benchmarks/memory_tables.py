@@ -83,6 +83,18 @@ def measured(rows: list[dict], batch: int, most: int) -> pd.DataFrame:
     return _whole(found[list(columns)].rename(columns=columns), "configuration")
 
 
+def one_step(rows: list[dict], batch: int = 2048) -> pd.DataFrame:
+    """The same steps counted three ways [MB]: tensors, a process that returns its blocks, one that keeps them."""
+    names = {"literal": "literal", "default": "library, ConvLSTM in the step", "directions first, default": "default"}
+    found = pd.DataFrame(rows).query("batch == @batch and configuration in @names")
+    found = found[found["windows"].isin([4, 100])].set_index(["configuration", "windows"])
+    columns = {"predicted_mb": "tensors", "measured_mb": "process", "kept_heap_mb": "with its heap"}
+    order = [(name, windows) for windows in (100, 4) for name in names]
+    shown = found.loc[order, list(columns)].rename(columns=columns)
+    shown.insert(0, "N", [windows for _, windows in order])
+    return _whole(shown.set_axis([names[name] for name, _ in order]), "step")
+
+
 def kinds_of_step(cases: pd.DataFrame) -> pd.DataFrame:
     """Foreseen and measured memory [MB] of a process for other kinds of step, by case."""
     return _whole(cases.set_axis(["measured", "foreseen", "N"], axis=1), "case")

@@ -192,21 +192,21 @@ def disk_bars(table: pd.DataFrame) -> Figure:
 
 
 def pareto(runs: pd.DataFrame) -> Figure:
-    """Memory against skill of configurations, seeds as dots, their mean ringed; larger marks take longer.
+    """Memory against skill of configurations, seeds as dots, their mean ringed and named; larger rings take longer.
 
-    `runs` has columns `configuration`, `tensors_mb`, `skill`, `seconds_per_epoch`, a row for each seed.
+    `runs` has columns `configuration`, `measured_mb`, `skill` and `minutes`, a row for each seed.
     """
-    fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
+    fig, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
     names = list(dict.fromkeys(runs["configuration"]))
-    for name, colour in zip(names, cm.batlow(np.linspace(0.02, 0.92, len(names))), strict=True):
+    for name, colour in zip(names, cm.batlow(np.linspace(0.02, 0.8, len(names))), strict=True):
         seeds = runs[runs["configuration"] == name]
-        size = 260 * seeds["seconds_per_epoch"].mean() / runs["seconds_per_epoch"].max()
-        ax.plot(seeds["tensors_mb"], 100 * seeds["skill"], ".", color=colour, ms=5)
-        middle = seeds["tensors_mb"].mean(), 100 * seeds["skill"].mean()
-        ax.scatter(*middle, s=size, facecolor="none", edgecolor=colour, linewidth=1.8, label=name)
-    ax.axhline(0, color="0.6", lw=0.8)
-    ax.set(xlabel="memory of a step's tensors at their peak (MB)", ylabel="RMSE below IRI's (%)", xlim=(0, None))
-    fig.legend(frameon=False, fontsize=8, loc="outside right center", title="ring: seconds an epoch", title_fontsize=8)
+        size = 260 * seeds["minutes"].mean() / runs["minutes"].max()
+        ax.plot(seeds["measured_mb"], 100 * seeds["skill"], ".", color=colour, ms=6)
+        middle = seeds["measured_mb"].mean(), 100 * seeds["skill"].mean()
+        ax.scatter(*middle, s=size, facecolor="none", edgecolor=colour, linewidth=1.8)
+        ax.annotate(name, middle, xytext=(12, 4), textcoords="offset points", color=colour)
+    ax.set(xlabel="memory of a training step (MB)", ylabel="RMSE below IRI's (%)", xlim=(0, None))
+    ax.margins(x=0.2)
     return fig
 
 
