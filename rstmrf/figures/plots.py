@@ -198,15 +198,18 @@ def pareto(runs: pd.DataFrame) -> Figure:
     """
     fig, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
     names = list(dict.fromkeys(runs["configuration"]))
-    for name, colour in zip(names, cm.batlow(np.linspace(0.02, 0.8, len(names))), strict=True):
+    most = runs["measured_mb"].max()
+    for number, name in enumerate(names):
+        colour = cm.batlow(0.02 + 0.78 * number / max(1, len(names) - 1))
         seeds = runs[runs["configuration"] == name]
         size = 260 * seeds["minutes"].mean() / runs["minutes"].max()
         ax.plot(seeds["measured_mb"], 100 * seeds["skill"], ".", color=colour, ms=6)
         middle = seeds["measured_mb"].mean(), 100 * seeds["skill"].mean()
         ax.scatter(*middle, s=size, facecolor="none", edgecolor=colour, linewidth=1.8)
-        ax.annotate(name, middle, xytext=(12, 4), textcoords="offset points", color=colour)
-    ax.set(xlabel="memory of a training step (MB)", ylabel="RMSE below IRI's (%)", xlim=(0, None))
-    ax.margins(x=0.2)
+        left, above = middle[0] > most / 2, 6 if number % 2 == 0 else -14  # neighbours' names stand apart
+        look = {"ha": "right" if left else "left", "textcoords": "offset points", "color": colour}
+        ax.annotate(name, middle, xytext=(-12 if left else 12, above), **look)
+    ax.set(xlabel="memory of a training step (MB)", ylabel="RMSE below IRI's (%)", xlim=(0, 1.08 * most))
     return fig
 
 
