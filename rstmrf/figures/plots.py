@@ -198,13 +198,13 @@ def pareto(runs: pd.DataFrame) -> Figure:
     """
     fig, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
     names = list(dict.fromkeys(runs["configuration"]))
-    most = runs["measured_mb"].max()
+    most = float(runs["measured_mb"].max())
     for number, name in enumerate(names):
         colour = cm.batlow(0.02 + 0.78 * number / max(1, len(names) - 1))
         seeds = runs[runs["configuration"] == name]
         size = 260 * seeds["minutes"].mean() / runs["minutes"].max()
         ax.plot(seeds["measured_mb"], 100 * seeds["skill"], ".", color=colour, ms=6)
-        middle = seeds["measured_mb"].mean(), 100 * seeds["skill"].mean()
+        middle = float(seeds["measured_mb"].mean()), float(100 * seeds["skill"].mean())
         ax.scatter(*middle, s=size, facecolor="none", edgecolor=colour, linewidth=1.8)
         left, above = middle[0] > most / 2, 6 if number % 2 == 0 else -14  # neighbours' names stand apart
         look = {"ha": "right" if left else "left", "textcoords": "offset points", "color": colour}
