@@ -25,7 +25,7 @@ train: $(STAMP)
 	$(BIN)/papermill notebooks/train.ipynb out/train.ipynb -p batch_size 512
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile tests --nbval notebooks/
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=25 tests --nbval notebooks/
 
 book: $(STAMP)
 	$(BIN)/jupyter-book clean --all . >/dev/null
