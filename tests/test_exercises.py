@@ -28,6 +28,7 @@ CHAPTERS = (
     "memory",
     "claims",
     "promises",
+    "tradeoffs",
 )
 ROOT = Path(__file__).resolve().parents[1]
 
