@@ -8,7 +8,7 @@ from rstmrf.costs import planning
 #: parameters of each module as the design document has them; it counts four bytes for each
 DOCUMENT = {"spatial": 50_000, "temporal": 50_000, "convlstm": 12_000, "lstm": 50_000, "decoder": 16_000}
 #: modules of the library's own model, and those of the literal design that do the same
-LIBRARY = {
+OWN_MODULES = {
     "residual_field.spatial": "spatial",
     "residual_field.temporal": "temporal",
     "residual_field.drivers.lstm": "lstm",
@@ -28,9 +28,9 @@ def counted(ledger: pd.DataFrame) -> pd.Series:
 
 
 def counted_library(ledger: pd.DataFrame) -> pd.Series:
-    """Parameters of the library's own model by the modules of `LIBRARY`, and in all."""
+    """Parameters of the library's own model by the modules of `OWN_MODULES`, and in all."""
     weights = ledger[ledger["role"] == "parameter"]
-    found = {name: weights.loc[weights["module"].str.startswith(name), "bytes"].sum() // 4 for name in LIBRARY}
+    found = {name: weights.loc[weights["module"].str.startswith(name), "bytes"].sum() // 4 for name in OWN_MODULES}
     assert sum(found.values()) == weights["bytes"].sum() // 4  # every parameter stands in one row
     return pd.Series(found | {"total": sum(found.values())})
 
@@ -43,11 +43,11 @@ def literal_parameters(found: pd.Series) -> pd.DataFrame:
     return _named(_sorted(table), "module")
 
 
-def library_parameters(found: pd.Series) -> pd.DataFrame:
+def parameters_of_own_model(found: pd.Series) -> pd.DataFrame:
     """Parameters and bytes [KB] of the library's model by module, with the module of the literal design."""
     table = pd.DataFrame({"parameters": found, "KB": 4 * found / 1e3})
     shown = _sorted(table)
-    shown["literal design"] = [LIBRARY.get(name, "") for name in shown.index]
+    shown["literal design"] = [OWN_MODULES.get(name, "") for name in shown.index]
     return _named(shown, "module")
 
 

@@ -40,6 +40,7 @@ def runs() -> pd.DataFrame:
 
 def by_configuration(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Means over seeds of memory, speed and skill, with the standard deviation of the skill over them."""
+    shown = pd.Index(names, name="configuration")
     names = ["small batch" if name == "batch_size 1024" else name for name in names]
     groups = table[table["configuration"].isin(names)].groupby("configuration")
     mean = groups[["measured_mb", "predicted_mb", "minutes", "speed", "skill", "steps"]].mean().loc[names]
@@ -54,7 +55,7 @@ def by_configuration(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
             "steps": mean["steps"].round().astype(int),
         }
     )
-    return found.rename(index={"small batch": "batch_size 1024"}) if "batch_size 512" in names else found
+    return found.set_axis(shown)
 
 
 def joint_step(changes: dict[str, dict], windows: tuple[int, ...]) -> pd.DataFrame:

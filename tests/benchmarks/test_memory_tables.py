@@ -19,7 +19,7 @@ def test_every_parameter_of_both_models_stands_in_one_row(literal):
     assert found["total"] == found.drop("total").sum() == 202_403
     own = memory_tables.counted_library(planning.step_ledger(RunConfig(batch_size=64, direction_training="joint"), 2))
     assert own["total"] == own.drop("total").sum()
-    assert set(memory_tables.LIBRARY.values()) == set(found.index) - {"total"}
+    assert set(memory_tables.OWN_MODULES.values()) == set(found.index) - {"total"}
 
 
 def test_bytes_are_four_times_the_counts_and_the_total_is_last(literal):

@@ -274,16 +274,15 @@ def test_a_model_of_any_size_is_not_made_where_its_weights_are_not(tmp_path):
     refused("weights", folder, "no whole model is there")
 
 
-@pytest.mark.parametrize("name", ["format", "weights", "duration_hours", "start", "split", "config"])
+@pytest.mark.parametrize("name", ["format", "weights", "duration_hours", "config"])
 @pytest.mark.parametrize("absurd", ["x" * 5000, list(range(2000))])
 def test_a_description_of_a_model_is_quoted_in_part(tmp_path, name, absurd):
     folder = GOOD["weights"](tmp_path)
     description = json.loads((folder / "model.json").read_text()) | {name: absurd}
     (folder / "model.json").write_text(json.dumps(description))
-    try:
+    with pytest.raises(InputError) as refusal:
         load_model(folder)
-    except InputError as error:
-        assert len(str(error)) < 500 + len(str(folder))
+    assert len(str(refusal.value)) < 500 + len(str(folder))
 
 
 # --- what is accepted is plausible
