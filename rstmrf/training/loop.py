@@ -17,7 +17,7 @@ from rstmrf.files import writing
 from rstmrf.model.whole import RSTMRF
 from rstmrf.runtime import keep_freed_memory
 from rstmrf.training import guard
-from rstmrf.training.callbacks import MemoryLog, ObservationErrorOfPairs, averaging
+from rstmrf.training.callbacks import HandBack, MemoryLog, ObservationErrorOfPairs, averaging
 from rstmrf.training.checkpoints import read_checkpoint
 from rstmrf.training.head import learn_directions
 from rstmrf.training.inversion import InversionTargets
@@ -167,7 +167,7 @@ def _weights(checkpoint) -> dict:
 def _callbacks(data: RunData, folder: Path, best, progress: bool) -> list:
     config = data.config
     stopping = EarlyStopping("dev_rmse_dex", patience=config.patience)
-    callbacks = [best, stopping, LearningRateMonitor("epoch"), MemoryLog()]
+    callbacks = [best, stopping, LearningRateMonitor("epoch"), MemoryLog(), HandBack()]
     if not config.save_best_only:
         callbacks.append(ModelCheckpoint(folder, "{epoch:03d}", every_n_epochs=config.save_interval, save_top_k=-1))
     callbacks.append(keep_last(folder))
