@@ -29,6 +29,7 @@ CHAPTERS = (
     "claims",
     "promises",
     "tradeoffs",
+    "train-exercises",
 )
 ROOT = Path(__file__).resolve().parents[1]
 
