@@ -114,7 +114,7 @@ class _Errors(NamedTuple):
         return high
 
 
-def recalibrate(model: RSTMRF, data: RunData) -> float:
+def recalibrate(model: RSTMRF, data: RunData, widening_prior: float = WIDENING_PRIOR) -> float:
     """Fit σ to what whole days of development show; returns the factor that all of it is multiplied by.
 
     The head learned from the errors of training points, which are smaller than those of days it has not seen, and
@@ -123,6 +123,9 @@ def recalibrate(model: RSTMRF, data: RunData) -> float:
     likelihood; then a factor, so that 90 % of the errors lie within the 90 % interval. The error of the observations is
     given in all. Where no day is development's alone, the whole part is taken. The development part chose the epoch,
     so its errors are a little too small; the locked parts say by how much.
+
+    Args:
+        widening_prior: how far each coefficient of the smooth function is expected to lie from zero.
     """
     spread = model.spread
     assert spread is not None, "only a model that states a σ is recalibrated"
@@ -130,7 +133,7 @@ def recalibrate(model: RSTMRF, data: RunData) -> float:
     spread.scale.fill_(1.0)
     spread.widening.zero_()
     seen = _development(model, data)
-    found = _most_likely(seen)
+    found = _most_likely(seen, widening_prior)
     factor = seen._replace(sigma=seen.reshaped(found)).scale()
     spread.trust.fill_(max(0.0, float(found[0])))
     spread.widening.copy_(found[1:])
@@ -139,7 +142,7 @@ def recalibrate(model: RSTMRF, data: RunData) -> float:
 
 
 def _development(model, data: RunData) -> _Errors:
-    points = data.points.select(torch.as_tensor(_days_of_development(data)))
+    points = data.points.select(torch.as_tensor(days_of_development(data)))
     sigma = Predictor(model, data.iri, data.processor).sigma(points)
     own = observation_sigma(model, points.coords)
     error = torch.from_numpy(observed_error(model, data, points))
@@ -149,17 +152,17 @@ def _development(model, data: RunData) -> _Errors:
     return _Errors(*(x.double() for x in seen))
 
 
-def _days_of_development(data: RunData) -> np.ndarray:
+def days_of_development(data: RunData) -> np.ndarray:
     """Development points on days that training has not seen; all of them, where there are none."""
     rows, day = data.split.rows(DEVELOPMENT), np.floor(data.points.coords[:, 3].numpy() / 24)
     alone = rows[~np.isin(day[rows], day[data.split.rows(TRAIN)])]
     return alone if len(alone) else rows
 
 
-def _most_likely(seen: _Errors) -> Tensor:
+def _most_likely(seen: _Errors, widening_prior: float) -> Tensor:
     """Trust and widening, `[1 + F]`: the most likely ones, each with a Gaussian prior about zero."""
     found = torch.zeros(N_WIDENING + 2, dtype=torch.float64, requires_grad=True)  # the first: log of a factor
-    prior = torch.tensor([TRUST_PRIOR, *[WIDENING_PRIOR] * N_WIDENING], dtype=torch.float64)
+    prior = torch.tensor([TRUST_PRIOR, *[widening_prior] * N_WIDENING], dtype=torch.float64)
     optimizer = torch.optim.LBFGS([found], max_iter=100, line_search_fn="strong_wolfe")
     centred = seen._replace(sigma=seen.sigma / seen.sigma.log().mean().exp())
     with torch.no_grad():

@@ -34,12 +34,16 @@ class ObservationError(NamedTuple):
 
     @property
     def excess_dex(self) -> Float[np.ndarray, "band zone"]:
-        """By how much it lies above that of the highest band, as a σ.
+        """What may be taken from an observed error to be left with the density's: in the lowest band, as a σ; 0 above.
 
-        There an occultation is at its best, and what pairs tell is structure of the field that is smaller than their
-        distance, as much as an error. A model without that structure is wrong by it, so it belongs to the density.
+        In the highest band an occultation is at its best, and what pairs tell there is structure of the field that is
+        smaller than their distance, as much as an error. A model without that structure is wrong by it, so the lowest
+        band counts as far as it lies above the highest. Between them nothing is taken: a model learns part of the error
+        that neighbours share, so that observed errors are no larger than the density's (`studies.sigma_limits`).
         """
-        return np.sqrt(np.clip(self.sigma_dex**2 - self.sigma_dex[-1] ** 2, 0.0, None))
+        excess = np.zeros_like(self.sigma_dex)
+        excess[0] = np.sqrt(np.clip(self.sigma_dex[0] ** 2 - self.sigma_dex[-1] ** 2, 0.0, None))
+        return excess
 
     @property
     def known(self) -> bool:
