@@ -30,7 +30,10 @@ CHAPTERS = (
     "promises",
     "tradeoffs",
     "train-exercises",
+    "uncertainty",
 )
+#: pages in Markdown, whose cells the book's build runs
+PAGES = ("sample", "own-data", "own-files")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -67,3 +70,14 @@ def test_solutions_check_themselves_and_say_a_number_that_was_computed(cells):
         assert any("assert " in "".join(cell["source"]) for cell in solution)
         sentence = "".join(solution[-1]["outputs"][0]["data"]["text/markdown"])
         assert "{" in "".join(solution[-1]["source"]) and re.search(r"\d", sentence)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_exercises_of_pages_check_themselves_and_say_a_number(page):
+    text = (ROOT / "book" / f"{page}.md").read_text(encoding="utf-8").split("## Exercises")[1]
+    parts = re.split(r"\*\*Exercise \d+", text)[1:]
+    assert len(parts) >= 3
+    for number, part in enumerate(parts, 1):
+        cells = re.findall(r"```\{code-cell\} ipython3\n(.*?)```", part, re.S)
+        assert any("\nassert " in cell for cell in cells) and "Markdown(" in cells[-1] and "{" in cells[-1]
+        assert all(f'code_prompt_show: "Solution {number}' in cell and "hide-" in cell for cell in cells)

@@ -18,6 +18,8 @@ LOWEST_NE_M3, HIGHEST_NE_M3 = 1e4, 1e14
 SIGMA_RANGE_LOG10 = (0.0, 3.0)
 #: a profile that spans less than this [km] says nothing about height
 SHORTEST_PROFILE_KM = 1.0
+#: neighbours of a profile lie closer than this [deg, deg, km], and follow each other within a minute
+NEIGHBOURS_DEG_DEG_KM, SLOWEST_STEP_S, FEWEST_STEPS = (3.0, 3.0, 120.0), 60.0, 20
 MAPS_AT_ONCE = 64
 
 
@@ -27,6 +29,25 @@ def check_time(time, where) -> None:
     wrong = time[~((time >= FIRST_TIME) & (time < END_TIME))]
     if wrong.size:
         raise InputError(f"{where}: a time is {wrong[0]!s:.19}, accepted are the years 1957 to 2100.")
+
+
+def check_clock(rows, where) -> None:
+    """Raise InputError where rows (lat, lon, alt [deg, deg, km], hours, …) sweep through profiles far too slowly.
+
+    A profile takes minutes. Where most neighbours are near in place, climb or sink steadily, and lie more than a
+    minute apart, the column of hours has another unit.
+    """
+    step = np.diff(np.asarray(rows)[:, :4], axis=0)
+    near = (np.abs(step[:, :3]) < NEIGHBOURS_DEG_DEG_KM).all(axis=1)
+    slow = near & (np.abs(step[:, 3]) * 3600.0 > SLOWEST_STEP_S)
+    steady = step[1:, 2] * step[:-1, 2] > 0
+    if len(steady) < FEWEST_STEPS or slow.mean() < 0.5 or steady.mean() < 0.8:
+        return
+    hours = float(np.median(np.abs(step[slow, 3])))
+    raise InputError(
+        f"{where}: neighbouring rows of its profiles are {hours:.3g} h apart, where seconds are usual; column 4 must "
+        "be hours since start: divide seconds by 3600, minutes by 60."
+    )
 
 
 def check_axis(values, low, high, name, where) -> None:

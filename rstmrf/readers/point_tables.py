@@ -87,6 +87,7 @@ def read_npy(path: Path, start, shift: float = 0.0, limits: Limits | None = None
         if not len(block):
             continue
         _refuse_foreign(path, block, first + np.flatnonzero(finite))
+        plausible.check_clock(block, path)
         ids = profile + np.cumsum(_profile_begins(block, last))
         last, profile, highest = block[-1], int(ids[-1]), max(highest, block[:, 4].max())
         inside = (block[:, 2] >= limits.alt_range_km[0]) & (block[:, 2] <= limits.alt_range_km[1])
@@ -132,10 +133,8 @@ def parse_start(start, path) -> np.datetime64:
     try:
         time = pd.Timestamp(start)
         time = time.tz_convert(None) if time.tzinfo else time
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"start is {start!r}; accepted is a date such as '2020-01-08' or '2020-01-08T06:00'."
-        ) from error
+    except (TypeError, ValueError):
+        time = pd.NaT
     if time is pd.NaT or not 1957 <= time.year <= 2100:
         raise InputError(f"start is {start!r}; accepted is a date such as '2020-01-08' or '2020-01-08T06:00'.")
     return time.to_datetime64().astype("datetime64[ns]")
@@ -222,8 +221,7 @@ def _judge_profiles(path: Path, table: PointTable, n_profiles: int, limits: Limi
         if not shuffled:
             span_km[size > 0] = np.maximum.reduceat(alt_km, begins) - np.minimum.reduceat(alt_km, begins)
     few, low_high = size < limits.min_points, "{:g} to {:g} m-3".format(*limits.peak_ne_m3)
-    with np.errstate(divide="ignore"):
-        low, high = np.log10(limits.peak_ne_m3)
+    low, high = np.log10(np.maximum(limits.peak_ne_m3, 1e-300))
     flat = ~few & (span_km < plausible.SHORTEST_PROFILE_KM)
     odd = ~few & ~flat & ~((peak >= low) & (peak <= high))
     good = ~(few | flat | odd)

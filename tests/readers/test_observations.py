@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rstmrf.errors import InputError
+from rstmrf.readers import sample as packaged
 from rstmrf.readers.observations import Limits, describe_quality, quality_control, read_observations, write_npy
 from rstmrf.readers.occultations import Profile
 
@@ -204,6 +205,26 @@ def test_short_profiles_of_npy_are_rejected_and_the_rest_numbered_anew(tmp_path)
         ds = read_observations(save(tmp_path / "short.npy", rows), start=START)
     assert np.bincount(ds["profile"].values).tolist() == [60, 60]
     assert ds.attrs["qc_points_in_rejected_profiles"] == 5 and counted(ds) == 125
+
+
+@pytest.mark.parametrize("factor", [3600.0, 60.0])
+def test_seconds_or_minutes_in_the_column_of_hours_are_refused(tmp_path, factor):
+    """Two days of seconds are twenty years of hours, which no limit of the column alone notices."""
+    day = "2019-04-25"
+    file = write_npy(packaged.observations(), tmp_path / "hours.npy", start=day)
+    rows = np.load(file)[:5000]
+    assert read_observations(save(tmp_path / "right.npy", rows), start=day).sizes["point"] > 4000
+    rows[:, 3] *= factor
+    with pytest.raises(InputError, match=r"h apart, where seconds are usual; column 4 must be hours"):
+        read_observations(save(tmp_path / "other.npy", rows), start=day)
+
+
+def test_a_station_that_sounds_every_quarter_of_an_hour_is_no_profile_in_seconds(tmp_path):
+    hours = np.arange(400) / 4
+    peak_km = 280 + 20 * np.random.default_rng(0).standard_normal(len(hours))
+    rows = np.column_stack([np.full((len(hours), 2), 50.0), peak_km, hours, np.full(len(hours), 11.5)])
+    with pytest.warns(UserWarning, match="look shuffled"):
+        assert read_observations(save(tmp_path / "peaks.npy", rows), start=START).sizes["point"] == len(hours)
 
 
 def test_shuffled_rows_are_noticed(tmp_path):
