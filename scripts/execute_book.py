@@ -23,9 +23,8 @@ TIMEOUT_S = 600
 def chapters() -> list[Path]:
     """The notebooks of the table of contents."""
     parts = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
-    listed = [chapter for part in parts for chapter in part["chapters"]]
-    pages = [page for chapter in listed for page in (chapter, *chapter.get("sections", []))]
-    return [path for page in pages if (path := ROOT / f"{page['file']}.ipynb").exists()]
+    files = [ROOT / f"{chapter['file']}.ipynb" for part in parts for chapter in part["chapters"]]
+    return [path for path in files if path.exists()]
 
 
 def stated_seconds(notebook) -> float:

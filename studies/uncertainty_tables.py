@@ -1,5 +1,7 @@
 """Tables and the figure of the stored uncertainty on the simulated month, for the book."""
 
+import json
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -7,12 +9,10 @@ from matplotlib.figure import Figure
 
 from rstmrf.figures.calibration import ACCEPTED
 from rstmrf.figures.plots import IRI, MODEL
+from studies import sigma_limits
+from studies.sigma_limits import ASKED
 from studies.training import stored_rows
 from studies.uncertainty import RESULTS
-
-#: cells in which coverage is asked for: all points, bands of altitude, day, night and crests
-ASKED = [("all", "all"), ("altitude", "120–200 km"), ("altitude", "200–300 km"), ("altitude", "300–500 km")]
-ASKED += [("sun", "6–18 LT"), ("sun", "18–6 LT"), ("crests", "crests")]
 
 
 def stored() -> list[dict]:
@@ -78,6 +78,32 @@ def observations(rows: list[dict]) -> pd.DataFrame:
     names = {"told_dex": "as pairs tell", "true_dex": "true", "as_reported_dex": "true, before correction"}
     mean = facts.groupby(["band", "zone"], sort=False)[list(names)].mean()
     return mean.rename(columns=names).round(3)
+
+
+def limits() -> dict:
+    """The content of `results/sigma_limits.json`."""
+    return json.loads(sigma_limits.RESULTS.read_text())
+
+
+def by_days(found: dict) -> pd.DataFrame:
+    """Coverage of the density [%] on the second month's locked days, with its 95 % interval from whole days.
+
+    Both are means over the three models.
+    """
+    cells = np.mean([list(row["cells"].values()) for row in found["second month"]], axis=0)
+    index = pd.Index(list(found["second month"][0]["cells"]), name="cell")
+    return pd.DataFrame(cells, index, ["coverage", "from", "to"]).round(1)
+
+
+def ways(found: dict) -> pd.DataFrame:
+    """Coverage of the density [%] on the first month by way of recalibration."""
+    return pd.DataFrame(found["first month"]["ways"]).set_index("way").round(0).astype(int)
+
+
+def shared(found: dict) -> pd.DataFrame:
+    """RMS [dex] of errors on the first month's locked days by cell, and how two of them go together."""
+    table = pd.DataFrame(found["first month"]["errors"]).set_index("cell").round(3)
+    return table.rename(columns={"observed less predicted": "observed − predicted"})
 
 
 def figure(rows: list[dict]) -> Figure:
