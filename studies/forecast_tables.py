@@ -50,10 +50,20 @@ def by_day(rows: list[dict]) -> pd.DataFrame:
 
 
 def by_variant(rows: list[dict]) -> pd.DataFrame:
-    """RMSE [dex] of variants with seed 0 over all days to come, mean of the forecasts."""
+    """RMSE [dex] of variants over all days to come, mean of their runs, and how it differs [%] from the preset's.
+
+    A run is a forecast with a seed; it is compared with the preset's of the same forecast and seed.
+    """
     own = scores(rows)
-    own = own[(own["seed"] == 0) & (own["stratum"] == "all") & own["prediction"].isin([MODEL, CLIMATOLOGY])]
-    return own.pivot_table("rmse", "variant", "prediction", sort=False)[[MODEL, CLIMATOLOGY]]
+    own = own[own["seed"].notna() & (own["stratum"] == "all") & own["prediction"].isin([MODEL, CLIMATOLOGY])]
+    wide = own.pivot_table("rmse", ["variant", "month_days", "seed"], "prediction", sort=False)
+    preset = wide.loc[PRESET, MODEL].reindex(wide.index.droplevel("variant")).to_numpy()
+    wide["change"] = 100 * (wide[MODEL] / preset - 1)
+    of = wide.groupby(level="variant", sort=False)
+    found = of[[MODEL, CLIMATOLOGY]].mean().assign(runs=of.size())
+    ends = of["change"].agg(["mean", "min", "max"])
+    told = [f"{mean:+.1f} ({low:+.1f} to {high:+.1f})" for mean, low, high in ends.to_numpy()]
+    return found.assign(**{"against the preset (%)": told}).rename_axis(index=None)
 
 
 def below(rows: list[dict], cell=SOON) -> pd.Series:

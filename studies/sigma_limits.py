@@ -54,7 +54,7 @@ def locked(model, data, truth) -> dict:
     return {
         "error": truth[data.split.rows(TEST_TIMES)] - fused.numpy(),
         "sigma": predictor.sigma(points).numpy(),
-        "weight": profile_weights(points.profile.numpy()),
+        "profile": points.profile.numpy(),
         "day": np.floor(points.coords[:, 3].numpy() / 24).astype(int),
         "inside": {cell: strata[kind] == cell for kind, cell in ASKED},
         "alt_km": points.coords[:, 2].numpy(),
@@ -72,11 +72,18 @@ def by_day(found: dict) -> tuple[np.ndarray, np.ndarray]:
     covered = np.abs(found["error"]) <= ndtri((1 + SHARE) / 2) * found["sigma"]
     place = np.unique(found["day"], return_inverse=True)[1]
     both = [
-        [np.bincount(place, found["weight"] * of * at, place.max() + 1) for at in found["inside"].values()]
+        [np.bincount(place, weights_in(found, at) * of, place.max() + 1) for at in found["inside"].values()]
         for of in (covered, np.ones_like(covered))
     ]
     within, total = np.transpose(both, (0, 2, 1))
     return within, total
+
+
+def weights_in(found: dict, at: np.ndarray) -> np.ndarray:
+    """Weights of a cell's points, by which each of its profiles counts once; 0 outside."""
+    weight = np.zeros(len(at))
+    weight[at] = profile_weights(found["profile"][at])
+    return weight
 
 
 def judged(found: dict, seed: int = 0) -> dict:
@@ -136,7 +143,7 @@ def shared_errors(found: dict, observed) -> list[dict]:
     density, rows = found["error"], []
     own = observed - density
     for cell, at in found["inside"].items():
-        mean = lambda values, at=at: float(np.average(values[at], weights=found["weight"][at]))  # noqa: E731
+        mean = lambda values, at=at: float(np.average(values, weights=weights_in(found, at)))  # noqa: E731
         rms = [mean(error**2) ** 0.5 for error in (density, observed, own)]
         correlation = -mean(density * own) / (rms[0] * rms[2])
         names = ("density", "observed less predicted", "observation")

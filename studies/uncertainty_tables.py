@@ -97,7 +97,7 @@ def by_days(found: dict) -> pd.DataFrame:
 
 def ways(found: dict) -> pd.DataFrame:
     """Coverage of the density [%] on the first month by way of recalibration."""
-    return pd.DataFrame(found["first month"]["ways"]).set_index("way").round(0).astype(int)
+    return pd.DataFrame(found["first month"]["ways"]).set_index("way").round(1)
 
 
 def shared(found: dict) -> pd.DataFrame:
