@@ -122,14 +122,24 @@ def _otherwise_the_preset(settings: dict) -> bool:
 
 
 def explored_forecasts() -> pd.DataFrame:
-    """RMSE [dex] against the truth of the days to come of the first month, by the indices that the model sees."""
-    names = {(): "Kp and F10.7", ("f107",): "Kp", ("f107", "kp"): "none"}
+    """RMSE [dex] against the truth of the days to come of the first month, by what the model sees of the indices.
+
+    The last two lines are the preset, which leaves F10.7 out, with its direction loss and without.
+    """
+    names = {
+        ((), "both", True): "Kp and F10.7",
+        (("f107",), "both", True): "Kp, F10.7 at its mean",
+        (("f107", "kp"), "both", True): "both at their means",
+        ((), "kp", True): "Kp alone",
+        ((), "kp", False): "Kp alone, no direction loss",
+    }
     lines = {}
     for row in stored("month_explored"):
         settings = row["settings"]
         if settings.get("mode") == "forecast" and settings["time_mode"] == "diurnal":
-            left_out = tuple(sorted(key for key in ("kp", "f107") if key in settings))
-            lines[names[left_out]] = {name: row["days once locked, truth"].get(name) for name in ("IRI", TABLE, MODEL)}
+            held = tuple(sorted(key for key in ("kp", "f107") if key in settings))
+            key = held, settings.get("driver_inputs", "both"), settings["w_tec_direction"] > 0
+            lines[names[key]] = {name: row["days once locked, truth"].get(name) for name in ("IRI", TABLE, MODEL)}
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("indices seen")
 
 
