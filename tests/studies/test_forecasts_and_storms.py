@@ -56,3 +56,24 @@ def test_rows_are_kept_with_nothing_that_json_lacks(tmp_path):
     keep_row(path, {"a": np.float32(0.5), "b": [np.nan, 1], "c": {"d": np.int64(3)}})
     keep_row(path, {"a": 2})
     assert stored_rows(path) == [{"a": 0.5, "b": [None, 1], "c": {"d": 3}}, {"a": 2}]
+
+
+def test_a_variant_is_compared_with_the_preset_of_the_same_forecast_and_seed():
+    found = forecast_tables.by_variant(FORECASTS)
+    errors = forecast_tables.scores(FORECASTS)
+    errors = errors[(errors["stratum"] == "all") & (errors["prediction"] == "R-STMRF") & errors["seed"].notna()]
+    wide = errors.pivot_table("rmse", ["month_days", "seed"], "variant")
+    change = 100 * (wide["no direction"] / wide["preset forecast"] - 1)
+    assert found.loc["no direction", "runs"] == change.notna().sum() == 6
+    told = found.loc["no direction", "against the preset (%)"]
+    assert told == f"{change.mean():+.1f} ({change.min():+.1f} to {change.max():+.1f})"
+    assert found.loc["preset forecast", "against the preset (%)"] == "+0.0 (+0.0 to +0.0)"
+
+
+def test_coverage_by_days_is_that_of_the_study_of_uncertainty():
+    """Two ways to the same numbers: cells of `studies.uncertainty`, and days added up in `studies.sigma_limits`."""
+    by_days = uncertainty_tables.by_days(uncertainty_tables.limits())
+    told = uncertainty_tables.coverage(uncertainty_tables.stored())["density"]["mean"]
+    for stratum, cell in uncertainty_tables.ASKED:
+        assert by_days.loc[cell, "coverage"] == pytest.approx(told.loc[stratum, cell], abs=0.15)
+    assert ((by_days["from"] < by_days["coverage"]) & (by_days["coverage"] < by_days["to"])).all()
