@@ -12,6 +12,7 @@ from torch import Tensor
 from rstmrf.data.batch import PointSet
 from rstmrf.data.curtains import residual_of
 from rstmrf.data.inversion import Inversion
+from rstmrf.data.night import dark_and_low
 from rstmrf.data.run_data import RunData
 from rstmrf.data.saved_run import save_run
 from rstmrf.data.splits import DEVELOPMENT, TRAIN
@@ -121,8 +122,9 @@ def recalibrate(model: RSTMRF, data: RunData, widening_prior: float = WIDENING_P
     smallest where the model fits best what it should not. So three things are fitted: how much of the head's pattern
     the development days confirm (`trust`, expected near 0), a smooth function of altitude, latitude and local time, by
     likelihood; then a factor, so that 90 % of the errors lie within the 90 % interval. The error of the observations is
-    given in all. Where no day is development's alone, the whole part is taken. The development part chose the epoch,
-    so its errors are a little too small; the locked parts say by how much.
+    given in all, and an observation below 200 km in the dark counts as far as it is believed. Where no day is
+    development's alone, the whole part is taken. The development part chose the epoch, so its errors are a little too
+    small; the locked parts say by how much.
 
     Args:
         widening_prior: how far each coefficient of the smooth function is expected to lie from zero.
@@ -147,6 +149,7 @@ def _development(model, data: RunData) -> _Errors:
     own = observation_sigma(model, points.coords)
     error = torch.from_numpy(observed_error(model, data, points))
     weight = torch.from_numpy(profile_weights(points.profile.numpy()))
+    weight = weight * torch.where(dark_and_low(points, data.iri), data.config.night_low_weight, 1.0)
     n_profiles = len(points.profile.unique())
     seen = (error, sigma, own, widening_features(points.coords), weight * n_profiles / weight.sum())
     return _Errors(*(x.double() for x in seen))
