@@ -22,7 +22,7 @@ STYLE = """<style>
   @page { size: A4; margin: 0 } body { font-family: sans-serif; margin: 0 } h1 { font-size: 22pt }
   .sheet { height: 297mm; position: relative; break-after: page } .sheet span { position: absolute; bottom: 5mm;
     width: 100%; text-align: center; font-size: 8px; color: #666 }
-  main { padding: 20mm 22mm } p { display: flex; margin: 1.6mm 0; font-size: 11pt } a { color: #000; flex: 1 }
+  main { padding: 16mm 22mm } p { display: flex; margin: 1.1mm 0; font-size: 10pt } a { color: #000; flex: 1 }
 </style>"""
 
 

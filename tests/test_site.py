@@ -108,17 +108,23 @@ def test_a_good_page_passes_and_a_bad_one_is_told_in_full(page, tmp_path):
     assert len(sideways) == 2 and all(what.startswith("at 390 px") for what in sideways)
 
 
-def test_pages_are_joined_with_links_between_them_and_no_path_of_the_machine(page, tmp_path):
+def test_pages_are_joined_behind_contents_with_links_numbers_and_no_path_of_the_machine(page, tmp_path):
     pypdf = pytest.importorskip("pypdf")
     one = write(tmp_path / "one.html", '<h1>One</h1><a href="two.html">two</a> <a href="two.ipynb">file</a>')
-    two = write(tmp_path / "two.html", "<h1>Two</h1><details><summary>s</summary>folded</details>")
-    printed = []
-    for path in (one, two):
-        browser.open_page(page, path)
-        printed.append((path.stem, page.pdf()))
-    assert print_book.join([one, two], printed, tmp_path / "book.pdf") == 2
+    style = "<style>@keyframes f { from { opacity: 0 } } details[open] > p { animation: f 9s }</style>"
+    folded = '<details class="admonition"><summary>s</summary><p>what was folded</p></details>'
+    css, js = ((ROOT / "book" / "_static" / f"book.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    body = f'<h1>Two</h1><div class="bd-article">{folded}</div><script>{js}</script>'
+    two = write(tmp_path / "two.html", body, f"{style}<style>{css}</style>")
+    printed = print_book.print_pages([one, two], page)
+    assert print_book.join([one, two], printed, page, tmp_path / "book.pdf") == 3
     book = pypdf.PdfReader(tmp_path / "book.pdf")
-    (link,) = book.pages[0]["/Annots"]
-    assert link.get_object()["/Dest"][0] == book.pages[1].indirect_reference
-    assert [entry.title for entry in book.outline] == ["one", "two"]
+    (link,) = book.pages[1]["/Annots"]
+    assert link.get_object()["/Dest"][0] == book.pages[2].indirect_reference
+    listed = [annotation.get_object()["/Dest"][0] for annotation in book.pages[0]["/Annots"]]
+    assert listed == [book.pages[1].indirect_reference, book.pages[2].indirect_reference]
+    assert [entry.title for entry in book.outline] == ["One", "Two"]
+    texts = [sheet.extract_text() for sheet in book.pages]
+    assert "what was folded" in texts[2]
+    assert "One 2" in texts[0] and "Two 3" in texts[0] and texts[2].rstrip().endswith("3")
     assert str(tmp_path).encode() not in (tmp_path / "book.pdf").read_bytes()
