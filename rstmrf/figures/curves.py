@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from cmcrameri import cm
 from matplotlib.figure import Figure
 
 from rstmrf.figures.plots import IRI, MODEL, OBSERVED
@@ -71,7 +72,7 @@ def profile_panels(alt_km, shown: dict[str, dict], looks=None) -> Figure:
         for number, (name, values) in enumerate(curves.items()):
             ax.plot(values, alt_km, label=name, **look(name, number, looks))
         ax.set(xlabel="log$_{10}$ electron density (m$^{-3}$)", title=title)
-        ax.legend(frameon=False, fontsize=8, loc="upper left")
+        ax.legend(frameon=False, fontsize=8, loc="lower right")
     row[0, 0].set_ylabel("altitude (km)")
     return fig
 
@@ -116,4 +117,14 @@ def across_date_line(residual: dict[str, tuple], lat_deg: float, alt_km: float) 
     place = f"{abs(lat_deg):g}°{'S' if lat_deg < 0 else 'N'}"
     ax.set(xlabel="longitude eastward (degrees)", ylabel=f"residual at {place}, {alt_km:g} km (dex)")
     ax.legend(frameon=False)
+    return fig
+
+
+def direction_error(table: pd.DataFrame) -> Figure:
+    """Mean angle [deg] to the true direction against the step of the maps [deg]; a line for each column."""
+    fig, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
+    for name, colour in zip(table, cm.batlow(np.linspace(0.1, 0.8, table.shape[1])), strict=True):
+        ax.plot(table.index, table[name], "o-", color=colour, label=name)
+    ax.set(xlabel="step of the maps (degrees)", ylabel="mean angle to the true direction (degrees)", ylim=(0, None))
+    ax.legend(frameon=False, title="scale of the structure")
     return fig

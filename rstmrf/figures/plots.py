@@ -197,30 +197,27 @@ def pareto(runs: pd.DataFrame) -> Figure:
     `runs` has columns `configuration`, `measured_mb`, `skill` and `minutes`, a row for each seed.
     """
     fig, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    names = list(dict.fromkeys(runs["configuration"]))
     most = float(runs["measured_mb"].max())
-    for number, name in enumerate(names):
-        colour = cm.batlow(0.02 + 0.78 * number / max(1, len(names) - 1))
+    mean = runs.assign(skill=100 * runs["skill"]).groupby("configuration", sort=False)[["measured_mb", "skill"]].mean()
+    lines = _apart(mean["skill"].to_numpy(), 0.7)
+    for number, (name, (mb, skill)) in enumerate(mean.iterrows()):
+        colour = cm.batlow(0.02 + 0.6 * number / max(1, len(mean) - 1))
         seeds = runs[runs["configuration"] == name]
         size = 260 * seeds["minutes"].mean() / runs["minutes"].max()
         ax.plot(seeds["measured_mb"], 100 * seeds["skill"], ".", color=colour, ms=6)
-        middle = float(seeds["measured_mb"].mean()), float(100 * seeds["skill"].mean())
-        ax.scatter(*middle, s=size, facecolor="none", edgecolor=colour, linewidth=1.8)
-        left, above = middle[0] > most / 2, 6 if number % 2 == 0 else -14  # neighbours' names stand apart
-        look = {"ha": "right" if left else "left", "textcoords": "offset points", "color": colour}
-        ax.annotate(name, middle, xytext=(-12 if left else 12, above), **look)
-    ax.set(xlabel="memory of a training step (MB)", ylabel="RMSE below IRI's (%)", xlim=(0, 1.08 * most))
+        ax.scatter(mb, skill, s=size, facecolor="none", edgecolor=colour, linewidth=1.8)
+        leader = {"arrowstyle": "-", "color": colour, "lw": 0.7, "shrinkB": 8}
+        ax.annotate(name, (mb, skill), (1.12 * most, lines[number]), color=colour, va="center", arrowprops=leader)
+    ax.set(xlabel="memory of a training step (MB)", ylabel="RMSE below IRI's (%)", xlim=(0, 1.45 * most))
     return fig
 
 
-def direction_error(table: pd.DataFrame) -> Figure:
-    """Mean angle [deg] to the true direction against the step of the maps [deg]; a line for each column."""
-    fig, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
-    for name, colour in zip(table, cm.batlow(np.linspace(0.1, 0.8, table.shape[1])), strict=True):
-        ax.plot(table.index, table[name], "o-", color=colour, label=name)
-    ax.set(xlabel="step of the maps (degrees)", ylabel="mean angle to the true direction (degrees)", ylim=(0, None))
-    ax.legend(frameon=False, title="scale of the structure")
-    return fig
+def _apart(values: np.ndarray, gap: float) -> np.ndarray:
+    """The values, moved upwards as far as it takes that no two are closer than `gap`."""
+    moved, floor = np.empty(len(values)), -np.inf
+    for k in np.argsort(values):
+        floor = moved[k] = max(values[k], floor + gap)
+    return moved
 
 
 def rmse_bars(table: pd.DataFrame) -> Figure:

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from matplotlib.collections import QuadMesh
 
-from rstmrf.figures import plots
+from rstmrf.figures import curves, plots
 
 UNIT = re.compile(r"\(.+\)")
 
@@ -147,5 +147,5 @@ def test_memory_figures_have_units_and_all_parts():
     runs = pd.DataFrame({"configuration": ["a", "a", "b"], "measured_mb": [1, 1, 2], "skill": rng.random(3)})
     figure = plots.pareto(runs.assign(minutes=[1.0, 2.0, 3.0]))
     assert "MB" in figure.axes[0].get_xlabel() and [text.get_text() for text in figure.axes[0].texts] == ["a", "b"]
-    angles = plots.direction_error(pd.DataFrame({"500 km": [1.0, 2.0]}, index=[1, 2]))
+    angles = curves.direction_error(pd.DataFrame({"500 km": [1.0, 2.0]}, index=[1, 2]))
     assert "degrees" in angles.axes[0].get_ylabel()
