@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from rstmrf.figures.calibration import ACCEPTED
 from rstmrf.figures.plots import IRI, MODEL
-from studies import sigma_limits
+from studies import real_sigma, sigma_limits
 from studies.sigma_limits import ASKED
 from studies.training import stored_rows
 from studies.uncertainty import RESULTS
@@ -104,6 +104,20 @@ def shared(found: dict) -> pd.DataFrame:
     """RMS [dex] of errors on the first month's locked days by cell, and how two of them go together."""
     table = pd.DataFrame(found["first month"]["errors"]).set_index("cell").round(3)
     return table.rename(columns={"observed less predicted": "observed − predicted"})
+
+
+def on_real_profiles() -> pd.DataFrame:
+    """Of genuine profiles, by cell and part: share within the 90 % interval [%], σ and RMSE [dex], mean over seeds."""
+    rows = stored_rows(real_sigma.RESULTS)
+    found = [{"part": part, **cell} for row in rows for part in real_sigma.PARTS for cell in row[part]]
+    table = pd.DataFrame(found).assign(covered=lambda of: 100 * of["coverage_90"])
+    table = table[table["stratum"].isin(["all", "altitude"])]
+    names = {"covered": "within (%)", "sigma_mean": "σ", "rmse": "RMSE"}
+    mean = table.pivot_table(list(names), "cell", "part", sort=False).rename(columns=names).swaplevel(axis=1)
+    mean = mean[[(part, name) for part in real_sigma.PARTS for name in names.values()]].round(2)
+    return mean.round({column: 0 for column in mean if "%" in column[1]}).astype(
+        {column: int for column in mean if "%" in column[1]}
+    )
 
 
 def figure(rows: list[dict]) -> Figure:
