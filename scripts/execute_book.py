@@ -28,8 +28,14 @@ def chapters() -> list[Path]:
 
 
 def stated_seconds(notebook) -> float:
-    """What a chapter says in its first cell that it takes of the processor; a second where it says nothing."""
-    found = re.search(r"(\d+) (s|min) of CPU", notebook.cells[0].source)
+    """What a chapter says in its first cell that it takes of the processor; a second where it says no time.
+
+    "90 s of CPU", "2 min of CPU", "half a minute of CPU" and "a minute or two of CPU" are understood.
+    """
+    said = " ".join(notebook.cells[0].source.split())
+    for words, number in (("half a minute", "30 s"), ("a minute or two", "90 s"), ("a minute", "60 s")):
+        said = said.replace(f"{words} of CPU", f"{number} of CPU")
+    found = re.search(r"(\d+) (s|min) of CPU", said)
     return float(found[1]) * {"s": 1, "min": 60}[found[2]] if found else 1.0
 
 

@@ -15,6 +15,7 @@ import book_site  # noqa: E402
 import browser  # noqa: E402
 import check_links  # noqa: E402
 import check_pages  # noqa: E402
+import execute_book  # noqa: E402
 import print_book  # noqa: E402
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
@@ -61,6 +62,22 @@ def test_terms_are_found_in_small_and_capital_letters_and_only_as_whole_words():
 def test_a_page_is_described_by_how_it_opens(text, described):
     doctree = docutils_core.publish_doctree(f"Title\n=====\n\n{text}\n")
     assert book_site.describe(doctree) == described and len(described) <= 160
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("**Time** 15 min to read, 90 s of CPU.", 90),
+        ("**Time** 20 min to read, 2 min of CPU.", 120),
+        ("**Time** 20 min to read, half a minute of\nCPU.", 30),
+        ("**Time** 10 min to read, a minute or two of CPU.", 90),
+        ("**Time** 20 min to read, a minute of CPU.", 60),
+        ("**Time** 10 min to read, seconds of CPU.", 1),
+    ],
+)
+def test_a_chapter_says_what_it_takes(said, seconds):
+    notebook = execute_book.nbformat.v4.new_notebook(cells=[execute_book.nbformat.v4.new_markdown_cell(said)])
+    assert execute_book.stated_seconds(notebook) == seconds
 
 
 def test_dead_links_and_anchors_are_named(tmp_path):
