@@ -10,6 +10,7 @@ from torch import nn
 
 import rstmrf
 from rstmrf.config import RunConfig
+from rstmrf.data.night import dark_and_low
 from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import DEVELOPMENT
 from rstmrf.errors import InputError
@@ -198,3 +199,20 @@ def test_an_ensemble_goes_on_with_the_model_it_was_at(stating, tmp_path):
     train(data.with_seed(0), tmp_path / "seed-0")  # stopped before the second
     whole = rstmrf.train(data, tmp_path, resume=True)
     assert [one.config.seed for one in whole.models] == [0, 1]
+
+
+def test_observations_that_are_not_believed_do_not_recalibrate(stating):
+    """Below 200 km in the dark an observation may be anything, where `night_low_weight` believes none of it."""
+    model, data = stating
+    dark = dark_and_low(data.points, data.iri)
+    assert dark[torch.as_tensor(data.split.rows(DEVELOPMENT))].any()
+    scales = {}
+    for weight in (0.0, 1.0):
+        for shift in (0.0, 2.0):
+            made, own = copy.copy(data), copy.deepcopy(model)
+            made.config = data.config.changed(night_low_weight=weight)
+            values = torch.where(dark, data.points.log10_ne_m3 + shift, data.points.log10_ne_m3)
+            made.points = replace(data.points, log10_ne_m3=values)
+            scales[weight, shift] = recalibrate(own, made)
+    assert scales[0.0, 2.0] == pytest.approx(scales[0.0, 0.0], rel=1e-4)  # the search begins elsewhere
+    assert scales[1.0, 2.0] > 1.02 * scales[1.0, 0.0]
