@@ -72,7 +72,7 @@ def profile_panels(alt_km, shown: dict[str, dict], looks=None) -> Figure:
         for number, (name, values) in enumerate(curves.items()):
             ax.plot(values, alt_km, label=name, **look(name, number, looks))
         ax.set(xlabel="log$_{10}$ electron density (m$^{-3}$)", title=title)
-        ax.legend(frameon=False, fontsize=8, loc="lower right")
+        ax.legend(frameon=False, fontsize=8, loc="upper right")
     row[0, 0].set_ylabel("altitude (km)")
     return fig
 
