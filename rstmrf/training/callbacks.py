@@ -37,8 +37,7 @@ class HandBack(L.Callback):
     """Hands freed memory back to the system at the end of an epoch, once a minute at most.
 
     Freed blocks are kept for the next step, because that is faster (`keep_freed_memory`). Over thousands of epochs they
-    scatter: the process grows by some megabytes in a thousand steps although no more is in use. To clear the memory
-    anew costs some tenths of a second.
+    scatter, and the process grows although no more is in use (`studies.long_run`).
     """
 
     def __init__(self, every_s: float = HAND_BACK_EVERY_S):
