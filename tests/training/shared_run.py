@@ -1,4 +1,4 @@
-"""Trains a small run and writes the total loss of every step: run alone, or by torchrun on several processes."""
+"""Trains small runs and writes the total loss of their steps: started alone, or by torchrun on several processes."""
 
 import json
 import os
@@ -28,12 +28,9 @@ SMALL = {
 }
 
 
-def main(folder: str, changes: str):
-    """Write `{rank}.npy` in a folder: the total of each step, with some settings changed (JSON)."""
+def main(folder: str, runs: str):
+    """Write `{name}/{rank}.npy` in a folder for each run (JSON: its name and the settings it changes)."""
     torch.set_num_threads(1)
-    observations = sample.observations()
-    observations = observations.isel(point=observations["profile"].values % 16 == 0)
-    data = RunData(observations, sample.tec(), sample.indices(), RunConfig(**SMALL, **json.loads(changes)))
     totals, plain = [], TrainingModule.training_step
 
     def recorded(self, batch, batch_index):
@@ -44,8 +41,13 @@ def main(folder: str, changes: str):
     TrainingModule.training_step = recorded
     world, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
     options = {"devices": world, "strategy": "ddp"} if world > 1 else {}
-    train(data, Path(folder) / "run", accelerator="cpu", **options)
-    np.save(Path(folder) / f"{rank}.npy", totals)
+    observations = sample.observations()
+    observations = observations.isel(point=observations["profile"].values % 16 == 0)
+    for name, changes in json.loads(runs).items():
+        totals.clear()
+        data = RunData(observations, sample.tec(), sample.indices(), RunConfig(**{**SMALL, **changes}))
+        train(data, Path(folder) / name / "run", accelerator="cpu", **options)
+        np.save(Path(folder) / name / f"{rank}.npy", totals)
 
 
 if __name__ == "__main__":

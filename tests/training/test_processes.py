@@ -61,30 +61,39 @@ def test_physics_points_are_those_of_the_whole_batch(tiny_data):
         assert sum(len(part.physics.coords) for part in parts) == 50
 
 
-@pytest.mark.skipif(
-    not (torch.distributed.is_available() and torch.distributed.is_gloo_available()),
-    reason="torch was built without gloo, by which processes speak to each other",
-)
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"longitude_jitter_deg": 30.0, "physics_points": 40},
-        {"direction_training": "joint", "direction_by_strength": True, "collocation_points": 64},
-        {"observation": "inverted", "w_tec_direction": 0.0},
-    ],
-    ids=["directions first", "joint, with collocation", "targets corrected"],
-)
-def test_two_processes_have_the_loss_curve_of_one(tmp_path, changes):
-    """Longitudes are moved, and points drawn, at random here, so the draw must be shared too."""
-    curves = []
+RUNS = {
+    "directions first": {"longitude_jitter_deg": 30.0, "physics_points": 40},
+    "joint, with collocation": {
+        "direction_training": "joint",
+        "direction_by_strength": True,
+        "collocation_points": 64,
+    },
+    "targets corrected": {"observation": "inverted", "w_tec_direction": 0.0},
+}
+
+
+@pytest.fixture(scope="module")
+def curves(tmp_path_factory):
+    """The total of each step of every run, by one process and as the mean over two; two starts serve all runs."""
+    if not (torch.distributed.is_available() and torch.distributed.is_gloo_available()):
+        pytest.skip("torch was built without gloo, by which processes speak to each other")
+    found = {}
     for processes in (1, 2):
-        folder = tmp_path / str(processes)
-        folder.mkdir()
+        folder = tmp_path_factory.mktemp(f"{processes}_processes")
         launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"] if processes == 2 else []
-        command = [sys.executable, *launch, str(SCRIPT), str(folder), json.dumps(changes)]
+        command = [sys.executable, *launch, str(SCRIPT), str(folder), json.dumps(RUNS)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         subprocess.run(command, check=True, capture_output=True, timeout=300, env=environment)
-        curves.append(np.mean([np.load(folder / f"{rank}.npy") for rank in range(processes)], axis=0))
-    assert len(curves[0]) == len(curves[1]) >= 20
-    assert np.abs(curves[0] - curves[1])[:20].max() < 1e-5
-    assert curves[0][15:20].mean() < curves[0][:5].mean()
+        for name in RUNS:
+            parts = [np.load(folder / name / f"{rank}.npy") for rank in range(processes)]
+            found[name, processes] = np.mean(parts, axis=0)
+    return found
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_two_processes_have_the_loss_curve_of_one(curves, name):
+    """Longitudes are moved, and points drawn, at random here, so the draw must be shared too."""
+    one, two = curves[name, 1], curves[name, 2]
+    assert len(one) == len(two) >= 20
+    assert np.abs(one - two)[:20].max() < 1e-5
+    assert one[15:20].mean() < one[:5].mean()
