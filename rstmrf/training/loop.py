@@ -105,7 +105,7 @@ def train(data: RunData, run_dir, *, resume: bool = False, progress: bool = Fals
     Args:
         data: the run's data; its `config` rules.
         run_dir: folder for checkpoints (`checkpoints/`), `metrics.csv` and `config.json`; what an earlier run left
-            there is taken away, unless it is resumed.
+            there, its weights and scores too, is taken away, unless it is resumed.
         resume: go on where a run in this folder was stopped.
         progress: show a bar.
         trainer_options: passed to `lightning.Trainer`, as `devices` or `strategy` for more than one process.

@@ -11,11 +11,17 @@ from filelock import FileLock, Timeout
 from lightning.pytorch.utilities import rank_zero_only
 
 from rstmrf.config import RunConfig
+from rstmrf.data.saved_run import INPUTS
 from rstmrf.errors import InputError
+from rstmrf.model.ensemble import ENSEMBLE
+from rstmrf.model.weights import DESCRIPTION, WEIGHTS
 from rstmrf.training import log
 from rstmrf.training.checkpoints import LAST, read_checkpoint
 
 CHECKPOINTS, HEAD, CONFIG = "checkpoints", "head", "config.json"
+PATHS, METRICS = "paths.json", "metrics.json"
+#: what a run that came to its end has left
+PRODUCTS = (WEIGHTS, DESCRIPTION, INPUTS, ENSEMBLE, METRICS, PATHS)
 LOCK, HOLDER = ".lock", ".holder"
 MAY_CHANGE = ("epochs", "patience")
 
@@ -52,12 +58,19 @@ def identity(data) -> dict[str, str]:
 
 @rank_zero_only  # processes meet when the trainer starts, after this
 def start_anew(run_dir: Path, config: RunConfig) -> None:
-    """Take away what an earlier run left, so that nothing of it is counted, kept or gone on from."""
-    for name in (CHECKPOINTS, HEAD):
-        shutil.rmtree(run_dir / name, ignore_errors=True)
-    (run_dir / log.NAME).unlink(missing_ok=True)
+    """Begin a run in a folder of which nothing that an earlier run left is counted, kept or gone on from."""
+    clear(run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
     config.save(run_dir / CONFIG)
+
+
+@rank_zero_only
+def clear(run_dir: Path) -> None:
+    """Take away what an earlier run left: nobody shall load its weights or scores as those of the next one."""
+    for name in (CHECKPOINTS, HEAD):
+        shutil.rmtree(run_dir / name, ignore_errors=True)
+    for name in (log.NAME, CONFIG, *PRODUCTS):
+        (run_dir / name).unlink(missing_ok=True)
 
 
 def go_on(run_dir: Path, config: RunConfig, run: dict[str, str]) -> Path | None:
