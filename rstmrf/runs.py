@@ -4,19 +4,22 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import xarray as xr
+
 from rstmrf.config import RunConfig
 from rstmrf.data.run_data import RunData
 from rstmrf.data.saved_run import save_run
 from rstmrf.errors import InputError
-from rstmrf.evaluation.evaluate import Evaluation, evaluate
+from rstmrf.evaluation.evaluate import PARTS, Evaluation, evaluate
 from rstmrf.model.ensemble import member_name
 from rstmrf.model.weights import load_model, write_json
 from rstmrf.model.whole import RSTMRF
 from rstmrf.predict.load import members_of
 from rstmrf.readers.inputs import load_inputs
-from rstmrf.uncertainty import Ensemble, train
-
-PATHS, METRICS = "paths.json", "metrics.json"
+from rstmrf.training.inversion import correct_targets
+from rstmrf.training.run_folder import METRICS, PATHS
+from rstmrf.uncertainty import Ensemble, error_sigma, train
 
 
 class Run(NamedTuple):
@@ -58,8 +61,16 @@ def finish_run(run_dir, model: RSTMRF | Ensemble, data: RunData, evaluation: Eva
     return metrics
 
 
-def open_run(run_dir, **paths: str) -> tuple[RSTMRF | Ensemble, RunData]:
-    """A run's model or ensemble and its data, read again from where they came from; given `paths` go before those kept.
+class OpenedRun(NamedTuple):
+    """A run's model or ensemble, its data, and its TEC maps at full resolution, None where it has none."""
+
+    model: RSTMRF | Ensemble
+    data: RunData
+    tec: xr.Dataset | None
+
+
+def open_run(run_dir, **paths: str) -> OpenedRun:
+    """What a run was made of, read again from where it came from; given `paths` go before those kept.
 
     Raises:
         InputError: no run in the folder, or inputs that are no longer those it was trained on.
@@ -70,14 +81,28 @@ def open_run(run_dir, **paths: str) -> tuple[RSTMRF | Ensemble, RunData]:
     config = models[0].config
     model = models[0].model if scale is None else Ensemble([one.model for one in models], scale)
     kept = read_json(folder / PATHS)
-    data = RunData(*load_inputs(config, **(kept | {k: v for k, v in paths.items() if v})), config)
+    inputs = load_inputs(config, **(kept | {k: v for k, v in paths.items() if v}))
+    data = RunData(*inputs, config)
     trained_on = read_json(folder / METRICS)["data"]
     if data.fingerprint() != trained_on:
         raise InputError(
             f"{folder}: its inputs have changed since training (data {trained_on}, now {data.fingerprint()}), so that "
             "what was held out cannot be told; give the files it was trained on"
         )
-    return model, data
+    if config.observation != "density":
+        correct_targets(data, models[0].model)  # baselines are made of the same
+    return OpenedRun(model, data, inputs.tec)
+
+
+def stated_error_sigma(model, data: RunData, part: str) -> np.ndarray | None:
+    """σ [dex] of observed less predicted at the points of a part, by its name in `evaluation.evaluate.PARTS`.
+
+    None where the run states no σ, or states that of corrected observations ("inverted"), which a part does not hold.
+    """
+    states = any(one.spread is not None for one in getattr(model, "models", (model,)))
+    if not states or data.config.observation == "inverted" or part not in PARTS:
+        return None
+    return error_sigma(model, data, data.part(PARTS[part])).numpy()
 
 
 def read_json(path: Path) -> dict:

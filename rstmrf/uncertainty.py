@@ -23,7 +23,7 @@ from rstmrf.model.spread import N_WIDENING, widening_features
 from rstmrf.model.whole import RSTMRF
 from rstmrf.predict import Predictor
 from rstmrf.training.loop import train as train_model
-from rstmrf.training.run_folder import CONFIG
+from rstmrf.training.run_folder import CONFIG, clear
 
 #: how far the trust in the head's pattern, and each coefficient of the widening, is expected to lie from zero: a few
 #: days of development, whose profiles share their weather, do not rule alone (tried on a simulated month)
@@ -195,9 +195,12 @@ class Ensemble(Models):
         begun = {seed: resume and (folder / CONFIG).exists() for seed, folder in folders.items()}
         if resume and not any(begun.values()):
             raise InputError(f"resume: {run_dir} holds no run of an ensemble with seeds {list(folders)}; train first")
-        models = [
-            _trained(data.with_seed(seed), folder, resume=begun[seed], **options) for seed, folder in folders.items()
-        ]
+        if not resume:
+            clear(Path(run_dir))
+        copies = {seed: data.with_seed(seed) for seed in folders}
+        models = [_trained(copies[seed], folder, resume=begun[seed], **options) for seed, folder in folders.items()]
+        first = copies[next(iter(folders))]
+        data.targets, data.weights = first.targets, first.weights  # baselines are made of the same
         return cls(models).recalibrated(data).saved(run_dir, data, [folder.name for folder in folders.values()])
 
     def saved(self, run_dir, data: RunData, members: list[str]) -> "Ensemble":

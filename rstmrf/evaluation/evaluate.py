@@ -78,7 +78,7 @@ class Validation(NamedTuple):
 def evaluate(model, data: RunData) -> Evaluation:
     """Score a model on the held-out profiles and the held-out times of its run."""
     predictor = Predictor(model, data.iri, data.processor)
-    table = MeanResidualTable.fit(data.part(TRAIN))
+    table = MeanResidualTable.fit(data.fitted().select(data.split.rows(TRAIN)))
     parts = {"held-out profiles": (TEST_PROFILES,), "held-out times": (TEST_TIMES,)}
     parts["held out"] = (TEST_PROFILES, TEST_TIMES)
     tables = {name: _score(predictor, table, data.part(*which)) for name, which in parts.items()}

@@ -81,6 +81,13 @@ class InversionTargets(L.Callback):
                 logger.log_metrics(noted, step=trainer.global_step)
 
 
+def correct_targets(data, model) -> None:
+    """Give the data of a finished run, `RunData`, the targets that its model's last correction makes of them."""
+    made, residual = InversionTargets(data), residual_of(model, data.processor)
+    for part in made.parts.values():
+        part.apply(part.inversion.correction(residual, data.config.inversion_limit_dex))
+
+
 class _Part:
     """A part of the split, its observation operator and its newest correction."""
 

@@ -7,9 +7,11 @@ import torch
 from rstmrf.data.curtains import residual_of
 from rstmrf.data.inversion import Inversion
 from rstmrf.data.run_data import RunData
-from rstmrf.data.splits import DEVELOPMENT, TRAIN
+from rstmrf.data.splits import DEVELOPMENT, TEST_TIMES, TRAIN
+from rstmrf.evaluation.baselines import MeanResidualTable
+from rstmrf.evaluation.evaluate import evaluate
 from rstmrf.training.checkpoints import LAST, read_checkpoint
-from rstmrf.training.inversion import NOTED
+from rstmrf.training.inversion import NOTED, correct_targets
 from rstmrf.training.log import history
 from rstmrf.training.loop import train
 
@@ -73,6 +75,23 @@ def test_the_callers_data_know_the_targets_where_directions_are_learned_first(fe
     rows = data.split.rows(TRAIN)
     assert data.targets is not None and (data.targets[rows] != data.points.log10_ne_m3[rows]).float().mean() > 0.9
     assert data.fitted().log10_ne_m3 is data.targets
+
+
+def test_a_finished_run_has_its_targets_again(few, tmp_path):
+    data = few(epochs=1)
+    model = train(data, tmp_path / "run")
+    again = few(epochs=1)
+    correct_targets(again, model)
+    rows = data.split.rows(TRAIN)
+    moved = again.targets[rows] - again.points.log10_ne_m3[rows]
+    residual = residual_of(model, data.processor)
+    wanted = Inversion(data.part(TRAIN), data.iri).correction(residual, data.config.inversion_limit_dex).dex
+    torch.testing.assert_close(moved, -wanted, atol=1e-5, rtol=0)
+    table = MeanResidualTable.fit(again.fitted().select(rows))
+    held = evaluate(model, again).tables["held-out times"]
+    points = data.part(TEST_TIMES)
+    error = points.background[:, 0] - points.log10_ne_m3 + torch.tensor(table.predict(points))
+    assert held.loc["all", "mean residuals"] == pytest.approx(error.square().mean().sqrt().item(), rel=1e-4)
 
 
 def test_before_the_epoch_told_targets_are_those_observed(few, tmp_path):
