@@ -10,6 +10,7 @@ from torch import nn
 
 import rstmrf
 from rstmrf.config import RunConfig
+from rstmrf.costs import planning
 from rstmrf.data.night import dark_and_low
 from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import DEVELOPMENT
@@ -187,8 +188,20 @@ def test_an_ensemble_is_a_setting(thin_observations, sample_tec, sample_indices,
     torch.testing.assert_close(loaded.residual(points), model.residual(data, points))
     torch.testing.assert_close(loaded.sigma(points), model.sigma(data, points))
     assert history(tmp_path).equals(history(tmp_path / "seed-3"))
+    single = config.changed(ensemble_size=1)
+    assert planning.predict_peak(config, 2) > planning.predict_peak(single, 2)
     again = rstmrf.train(data, tmp_path, resume=True)
     torch.testing.assert_close(again.residual(data, points), model.residual(data, points), rtol=0, atol=0)
+    # one model in the same folder after that: nothing of the ensemble answers any more
+    alone = copy.copy(data)
+    alone.config = single
+    one = rstmrf.train(alone, tmp_path)
+    with pytest.raises(InputError, match="no whole model is there"):
+        rstmrf.load(tmp_path)
+    rstmrf.finish_run(tmp_path, one, alone, evaluation, {})
+    assert len(rstmrf.load(tmp_path).field.models) == 1
+    rstmrf.train(data, tmp_path)
+    assert sorted(p.name for p in tmp_path.glob("*.*")) == ["ensemble.json"]
 
 
 def test_an_ensemble_goes_on_with_the_model_it_was_at(stating, tmp_path):

@@ -79,21 +79,19 @@ def predict_tensors(config: RunConfig, windows: int | None = None) -> float:
     return max(_tensors(config, windows).values())
 
 
-def predict_peak(config: RunConfig, windows: int | None = None, *, members: int = 1) -> float:
+def predict_peak(config: RunConfig, windows: int | None = None, *, members: int | None = None) -> float:
     """Most memory [MB] that training steps take of a process on the CPU, as training sets its allocator.
 
     It holds within 15 % or 30 MB, whichever is more; two measurements of one configuration differ by as much as 20 MB.
 
     Args:
         windows: as in `step_ledger`.
-        members: of an ensemble, which are trained one after another and kept.
+        members: of an ensemble, which are trained one after another and kept; by default `ensemble_size`.
 
     Raises:
         InputError: `windows` is not at least 1.
     """
-    with memory.fake_tensors():
-        weights = sum(p.nbytes for p in RSTMRF(config, HOURS).parameters()) / memory.MB
-    return _process(_tensors(config, windows)) + (members - 1) * weights
+    return _process(_tensors(config, windows)) + _kept_models_mb(config, members)
 
 
 def holds(predicted_mb: float, measured_mb: float) -> bool:
@@ -150,13 +148,13 @@ def fit(
     """
     config = config or RunConfig()
     windows = _windows(config, windows)
-    tried = {}
+    tried, kept_mb = {}, _kept_models_mb(config)
 
     def fits(batch: int, group: int) -> bool:
         if (batch, group) not in tried:
             changed = config.changed(batch_size=batch, window_group_size=group if group < windows else "all")
             found = _tensors(changed, windows)
-            tried[batch, group] = max(found.values()), margin * _process(found)
+            tried[batch, group] = max(found.values()), margin * (_process(found) + kept_mb)
         return tried[batch, group][1] <= budget_mb
 
     def largest(choices, test):
@@ -191,6 +189,13 @@ def _process(tensors_mb: dict[str, float]) -> float:
     return max(HEAP[phase][0] * mb + HEAP[phase][1] for phase, mb in tensors_mb.items())
 
 
+def _kept_models_mb(config, members: int | None = None) -> float:
+    """What the models of an ensemble take [MB] that are kept while the last of them is trained."""
+    members = config.ensemble_size if members is None else members
+    with memory.fake_tensors():
+        return (members - 1) * sum(p.nbytes for p in RSTMRF(config, HOURS).parameters()) / memory.MB
+
+
 def _windows(config, windows) -> int:
     if windows is None:
         own = min(config.batch_size, config.bin_hours * config.bins_per_batch)
@@ -208,9 +213,7 @@ def _measure_here() -> None:
     print(json.dumps(found))
 
 
-def measure_here(
-    config: RunConfig, windows: int | None = None, steps: int = 3, *, keep_freed: bool = True, members: int = 1
-) -> Measured:
+def measure_here(config: RunConfig, windows=None, steps: int = 3, *, keep_freed=True, members=None) -> Measured:
     """The same in this process, which should be new: what it did before decides where blocks are."""
     windows, device = _windows(config, windows), "cuda" if torch.cuda.is_available() else "cpu"
     if keep_freed:
@@ -225,7 +228,7 @@ def measure_here(
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         base = torch.cuda.memory_allocated() / memory.MB
-    for _ in range(members):
+    for _ in range(config.ensemble_size if members is None else members):
         if learns_directions(config):
             step = make_head_step(config, device)
             step.run()
