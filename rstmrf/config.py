@@ -1,7 +1,7 @@
 """One frozen, validated set of settings for a run, and its presets."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -191,7 +191,10 @@ class RunConfig(BaseModel):
 
     @classmethod
     def preset(cls, name: str = "default", **changes) -> "RunConfig":
-        """Settings of a preset, with changes; a change of None keeps the preset's value.
+        """Settings of a preset, with changes.
+
+        A change of None keeps the preset's value; the text "null" stands for None where a setting may be None, because
+        neither a command line nor papermill nor TOML has a value for it.
 
         Raises:
             InputError: an unknown preset or key, or a value that is not accepted; the sentence says what is.
@@ -199,7 +202,14 @@ class RunConfig(BaseModel):
         if name not in PRESETS:
             raise InputError(f"preset={name!r} is unknown; use one of {', '.join(PRESETS)}")
         given = {key: value for key, value in changes.items() if value is not None}
+        given = {key: None if value == "null" and cls.may_be_none(key) else value for key, value in given.items()}
         return cls(**{**PRESETS[name], **given})
+
+    @classmethod
+    def may_be_none(cls, key: str) -> bool:
+        """Whether a setting may be None, which stands for what another setting says."""
+        field = cls.model_fields.get(key)
+        return field is not None and type(None) in get_args(field.annotation)
 
     def changed(self, **changes) -> "RunConfig":
         """A validated copy with changes."""

@@ -39,6 +39,11 @@ def read_parameters(namespace: dict[str, Any]) -> tuple[RunConfig, dict[str, Any
     return RunConfig.preset(name, **given), others
 
 
+def shown(value) -> str:
+    """A setting as a command line has it."""
+    return "null" if value is None else str(value)
+
+
 def options_of(config: RunConfig) -> list[str]:
     """Options of the command that give these settings again: the nearest preset, and what departs from it."""
 
@@ -48,4 +53,4 @@ def options_of(config: RunConfig) -> list[str]:
 
     name = min(PRESETS, key=lambda name: len(apart(name)))
     own = [] if name == "default" else ["--preset", name]
-    return own + [word for key, value in apart(name).items() for word in ("--set", f"{key}={value}")]
+    return own + [word for key, value in apart(name).items() for word in ("--set", f"{key}={shown(value)}")]

@@ -11,7 +11,7 @@ import typer
 
 from rstmrf.config import RunConfig
 from rstmrf.errors import InputError
-from rstmrf.parameters import NOTEBOOK_DEFAULTS, read_parameters
+from rstmrf.parameters import NOTEBOOK_DEFAULTS, read_parameters, shown
 from rstmrf.presets import PRESETS
 
 #: the setting with which each group of `RunConfig` begins
@@ -73,13 +73,14 @@ def _setting_options(listed):
     group, options = "", []
     for name, field in RunConfig.model_fields.items():
         group = GROUPS.get(name, group)
-        kind = field.annotation if get_origin(field.annotation) is Literal else _plain(field.annotation)
+        kind, words = _kind_and_words(field.annotation)
         flag = f"--{name.replace('_', '-')}"
         choices = f"; one of {', '.join(get_args(kind))}" if get_origin(kind) is Literal else ""
         declared = typer.Option(
             f"{flag}/--no-{flag[2:]}" if field.default is True else flag,
-            help=f"{field.description}{choices}; default {_shown(field.default)}".replace("[", r"\["),
-            metavar={int: "N", float: "X"}.get(kind, "NAME" if choices else None),
+            help=f"{field.description}{choices}; default {shown(field.default)}".replace("[", r"\["),
+            metavar="|".join([{int: "N", float: "X"}.get(kind, "NAME" if choices else ""), *words]) or None,
+            parser=_number_or_word(kind, words) if words else None,
             rich_help_panel=group,
             hidden=not listed,
         )
@@ -87,13 +88,25 @@ def _setting_options(listed):
     return options
 
 
-def _plain(annotation):
-    kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
-    return kinds[0] if kinds else annotation
+def _kind_and_words(annotation) -> tuple[Any, list[str]]:
+    """The type of a setting's values, and the words that may stand in place of a number."""
+    if get_origin(annotation) is Literal or not get_args(annotation):
+        return annotation, []
+    first, *others = get_args(annotation)
+    words = [word for other in others for word in (["null"] if other is type(None) else get_args(other))]
+    return (get_args(first)[0] if get_origin(first) is Annotated else first), words
 
 
-def _shown(default):
-    return "null" if default is None else str(default)
+def _number_or_word(kind, words: list[str]):
+    def read(text: str):
+        if text in words:
+            return text
+        try:
+            return kind(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is neither a number nor {' or '.join(words)}") from None
+
+    return read
 
 
 def gathered(settings, preset, config, pairs) -> dict[str, Any]:
