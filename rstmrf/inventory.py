@@ -16,9 +16,9 @@ from rstmrf.data.windows import processor_of
 from rstmrf.errors import InputError
 from rstmrf.parameters import options_of
 from rstmrf.readers.indices import find_installed_table, read_celestrak, read_csv, read_gfz, read_indices
+from rstmrf.readers.inputs import read_trained
 from rstmrf.readers.kinds import Kind, kind_of, listed, one_path
 from rstmrf.readers.observation_files import list_files
-from rstmrf.readers.observations import read_observations
 from rstmrf.readers.tec import find_files, load_tec, read_tec
 from rstmrf.units import hours_since
 
@@ -120,7 +120,7 @@ def _observations(files, start):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ds = read_observations(files, start=start or None)
+            ds = read_trained(files, start=start or None)
     except InputError as error:
         found.rejected.append(str(error))
         return None, found

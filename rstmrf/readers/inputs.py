@@ -7,10 +7,13 @@ import xarray as xr
 
 from rstmrf.config import RunConfig
 from rstmrf.errors import InputError
+from rstmrf.model.coordinates import TRAINED_KM
 from rstmrf.readers import sample
 from rstmrf.readers.indices import read_indices
 from rstmrf.readers.observations import read_observations
 from rstmrf.readers.tec import load_tec
+
+OUTSIDE = "qc_points_outside_altitude"
 
 
 class Inputs(NamedTuple):
@@ -44,10 +47,32 @@ def load_inputs(config: RunConfig, obs_path="", tec_path="", drivers_path="", st
         raise InputError("obs_path is empty; give observations with the TEC maps, or neither for the sample")
     gaps = "leave-out" if config.missing_hours == "mask" else "error"
     tec = load_tec(tec_path, start=start or None, gaps=gaps) if tec_path else None
-    observations = read_observations(obs_path, start=start or None, progress=progress)
+    observations = read_trained(obs_path, start=start or None, progress=progress)
     time = observations["time"].values
     first, last = time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]") + np.timedelta64(23, "h")
     # Maps before the first hour of the indices are of no use, so these reach back as far as the windows of both.
     before_hours = max(config.seq_len + config.lead_hours, config.driver_hours or 0)
     indices = read_indices(drivers_path, first, last, before_hours=before_hours, gaps=gaps)
     return Inputs(observations, tec, indices)
+
+
+def read_trained(obs_path, **options) -> xr.Dataset:
+    """Observations at the altitudes that a model learns, 120 to 500 km; others are counted, as by quality control.
+
+    Args:
+        obs_path, options: as of `read_observations`, from whose Zarr stores the same altitudes are taken.
+
+    Raises:
+        InputError: as `read_observations`; no point at these altitudes.
+    """
+    found = read_observations(obs_path, alt_range_km=TRAINED_KM, **options)
+    alt_km = found["alt_km"].values
+    inside = (alt_km >= TRAINED_KM[0]) & (alt_km <= TRAINED_KM[1])
+    if inside.all():
+        return found
+    if not inside.any():
+        raise InputError(
+            f"{obs_path}: no point lies at the altitudes a model learns, {TRAINED_KM[0]:g} to {TRAINED_KM[1]:g} km"
+        )
+    counted = int(found.attrs.get(OUTSIDE, 0)) + int((~inside).sum())
+    return found.isel(point=inside).assign_attrs({OUTSIDE: counted})

@@ -53,6 +53,11 @@ def test_strata_meet_at_their_edges():
     assert found["Kp"].tolist() == ["Kp 3–5", "Kp ≥ 5", "Kp < 3"]
 
 
+def test_altitudes_that_no_model_learns_are_in_no_cell():
+    found = strata_of([90.0, 119.9, 120.0, 500.1, 800.0], *np.zeros((3, 5)))
+    assert found["altitude"].tolist() == ["unknown", "unknown", "120–200 km", "unknown", "unknown"]
+
+
 def test_what_is_not_known_is_in_no_cell():
     found = strata_of([300.0, np.nan], [12.0, np.nan], [np.nan, 20.0], [np.nan, 9.0])
     assert {kind: labels.tolist() for kind, labels in found.items()} == {

@@ -10,8 +10,9 @@ from rstmrf.data.saved_run import save_run
 from rstmrf.errors import InputError
 from rstmrf.model.whole import RSTMRF
 from rstmrf.predict import Predictor, load
-from rstmrf.readers.inputs import load_inputs
+from rstmrf.readers.inputs import load_inputs, read_trained
 from rstmrf.readers.observations import read_observations
+from rstmrf.readers.point_store import write_point_store
 from rstmrf.readers.point_tables import write_npy
 from rstmrf.training.loop import train
 from rstmrf.training.losses import loss_terms
@@ -44,6 +45,19 @@ def own_files(tmp_path_factory, whole_profiles, sample_tec, sample_indices):
 @pytest.fixture(scope="module")
 def loaded(own_files):
     return load_inputs(RunConfig(), **own_files, start=START)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "zarr"])
+def test_only_altitudes_that_a_model_learns_are_trained_on(whole_profiles, tmp_path, suffix):
+    some = whole_profiles.isel(point=whole_profiles["profile"].values < 160).reset_coords("alt_km")
+    below = some.assign(alt_km=some["alt_km"] - 40).set_coords("alt_km")  # 80 to 460 km
+    path = tmp_path / f"below.{suffix}"
+    write_npy(below, path, START) if suffix == "npy" else write_point_store(path, [below])
+    outside = int((below["alt_km"].values < 120).sum())
+    found = read_trained(path, **({"start": START} if suffix == "npy" else {}))
+    assert outside > 0 and float(found["alt_km"].min()) >= 120
+    assert found.attrs["qc_points_outside_altitude"] == outside
+    assert found.sizes["point"] == below.sizes["point"] - outside
 
 
 def test_without_paths_it_is_the_sample():
