@@ -58,19 +58,54 @@ def evaluate(
     tec: Tec = None,
     drivers: Drivers = None,
     start: Start = None,
+    unseen: Annotated[
+        bool,
+        typer.Option("--unseen", help="Score on all profiles of --obs, which the run must not have been trained on."),
+    ] = False,
     json: Json = False,
 ):
-    """Score a run on what it never saw; its inputs are read again, from the paths given or its own."""
-    from rstmrf.evaluation.evaluate import evaluate, validate
-    from rstmrf.runs import open_run
+    """Score a run on what it held out, or on profiles of other files.
 
-    model, data = open_run(run_dir, obs_path=obs, tec_path=tec, drivers_path=drivers, start=start)
-    found = evaluate(model, data) if part is None else validate(model, data, part=part)
+    Its own inputs are read again, from where they were or, if they were moved, from the paths given: they must be the
+    files it was trained on. With --unseen, --obs are other files; --tec and --drivers are those of their hours, where
+    the run's own do not cover them.
+    """
+    if unseen:
+        _evaluate_unseen(run_dir, part, obs, tec, drivers, start, json)
+        return
+    from rstmrf.evaluation.evaluate import evaluate, validate
+    from rstmrf.runs import open_run, stated_error_sigma
+
+    paths = {"obs_path": obs, "tec_path": tec, "drivers_path": drivers, "start": start}
+    model, data, maps = open_run(run_dir, **paths)
+    if part is None:
+        found = evaluate(model, data)
+    else:
+        found = validate(model, data, part=part, tec=maps, sigma=stated_error_sigma(model, data, part))
     if json:
         print_json(found.as_dict())
         return
     for name, table in found.tables.items():
         typer.echo(f"{name}\n{table.round(3).to_string()}\n")
+
+
+def _evaluate_unseen(run_dir, part, obs, tec, drivers, start, json):
+    from rstmrf.errors import InputError
+
+    if part is not None or obs is None:
+        raise InputError("--unseen needs the profiles, --obs, and has no --part: all of them are scored")
+    from rstmrf.evaluation.unseen import score_unseen
+    from rstmrf.predict.load import load
+    from rstmrf.readers.inputs import read_trained
+
+    table, unanswered = score_unseen(load(run_dir, tec, drivers), read_trained(obs, start=start))
+    if json:
+        print_json({"unit": "dex, log10 Ne", "unanswered": unanswered, "scores": table.to_dict("records")})
+        return
+    if unanswered:
+        typer.echo(f"{unanswered} points lie in hours or at altitudes that the run cannot answer, and are left out")
+    columns = ["stratum", "cell", "prediction", "profiles", "days", "rmse", "rmse_low", "rmse_high", "skill", "bias"]
+    typer.echo(table[columns].round(3).to_string(index=False))
 
 
 @takes_settings(listed=False)

@@ -1,15 +1,21 @@
 """Each command does what its help says, from a stranger's folder of files to a map and a track."""
 
 import json
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 import xarray as xr
+from typer.testing import CliRunner
 
+from rstmrf.cli.settings import settled, takes_settings
 from rstmrf.config import RunConfig
+from rstmrf.predict import load
+from rstmrf.readers.observations import read_observations
 
 MOMENT = np.datetime64("2019-04-26T12", "ns")
 
@@ -120,6 +126,70 @@ def test_scores_are_refused_on_other_data_than_it_was_trained_on(rstmrf, run_dir
     maps.to_netcdf(tmp_path / "vtec_0425.nc", engine="h5netcdf")
     done = rstmrf("evaluate", run_dir, "--tec", tmp_path / "vtec_0425.nc")
     assert done.exit_code == 2 and "its inputs have changed since training" in done.stderr
+
+
+def test_a_part_is_scored_by_every_table(rstmrf, run_dir):
+    part = json.loads(rstmrf("evaluate", run_dir, "--part", "held-out times", "--json").stdout)
+    assert "IRI scaled by TEC" in {row["prediction"] for row in part["tables"]["scores"]}
+
+
+def test_profiles_of_other_files_are_scored(rstmrf, run_dir, own_folder, tmp_path):
+    """Those of the run itself stand for new ones here: what it says of them can be asked of the predictor."""
+    folder = tmp_path / "others"
+    folder.mkdir()
+    for file in sorted((own_folder / "profiles").glob("20190425_1*.txt")):
+        shutil.copy(file, folder)
+    found = json.loads(rstmrf("evaluate", run_dir, "--unseen", "--obs", folder, "--json").stdout)
+    every = {row["prediction"]: row for row in found["scores"] if row["stratum"] == "all"}
+    assert found["unanswered"] == 0 and every["R-STMRF"]["days"] == 1
+    points = read_observations(folder)
+    asked = load(run_dir).at(points)
+    squares = (asked["log10_ne_m3"] - points["log10_ne_m3"]) ** 2
+    mean = squares.groupby(points["profile"]).mean().mean()
+    assert every["R-STMRF"]["profiles"] == len(np.unique(points["profile"]))
+    if every["R-STMRF"]["estimable"]:
+        assert every["R-STMRF"]["rmse"] == pytest.approx(float(np.sqrt(mean)), rel=1e-4)
+    done = rstmrf("evaluate", run_dir, "--unseen")
+    assert done.exit_code == 2 and "--unseen needs the profiles" in done.stderr
+
+
+def test_memory_counts_the_members_of_an_ensemble(rstmrf):
+    words = ("memory", "--windows", 2, "--json", "--preset", "sample")
+    one, five = (json.loads(rstmrf(*words, "--ensemble-size", n).stdout)["process_mb"] for n in (1, 5))
+    assert five > one
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--omega-alt", "null"), None),
+        (("--set", "omega_alt=null"), None),
+        (("--omega-alt", "7.5"), 7.5),
+        (("--preset", "sample"), RunConfig.preset("sample").omega_alt),
+    ],
+)
+def test_a_setting_that_may_be_none_is_given_as_null(rstmrf, words, expected):
+    assert _settled(*words).omega_alt == expected
+
+
+@pytest.mark.parametrize(("word", "expected"), [("all", "all"), ("3", 3)])
+def test_windows_are_a_number_or_all(rstmrf, word, expected):
+    assert _settled("--window-group-size", word).window_group_size == expected
+    assert "typing" not in rstmrf("train", "--help").stdout
+
+
+def _settled(*words):
+    """The settings that a command makes of its options."""
+    app, found = typer.Typer(), []
+
+    @app.command()
+    @takes_settings(listed=False)
+    def command(given):
+        found.append(settled(given)[0])
+
+    done = CliRunner().invoke(app, list(words))
+    assert done.exit_code == 0, done.output
+    return found[0]
 
 
 def test_memory_is_what_the_plan_says(rstmrf):
