@@ -72,11 +72,11 @@ def below(rows: list[dict], cell=SOON) -> pd.Series:
     return pd.Series({rival: 100 * (1 - wide[MODEL] / wide[rival]).mean() for rival in ("IRI", TABLE)})
 
 
-def below_on_storm_days(rows: list[dict], variant="6 h of Kp") -> float:
-    """How far [%] a variant lies below IRI on days of storm, mean over seeds."""
-    own = scores(rows)
-    own = own[(own["cell"] == "storm") & (own["prediction"] == MODEL) & (own["variant"] == variant)]
-    return 100 * float(own["skill"].mean())
+def range_below(rows: list[dict], rival=TABLE, cell=SOON) -> tuple[float, float]:
+    """The lowest and the highest share [%] by which a run of the preset lies below a baseline."""
+    wide = _by_forecast(rows, cell)
+    below = 100 * (1 - wide[MODEL] / wide[rival])
+    return below.min(), below.max()
 
 
 def _by_forecast(rows, cell) -> pd.DataFrame:

@@ -23,12 +23,14 @@ def seeds(analysis: list[dict]) -> Figure:
         ax.plot(of_seeds, np.full(len(of_seeds), row), "o", color=_KINDS[month_tables.mode_of(name)])
     iri = runs["IRI"].iloc[0]
     best = month_tables.baselines(analysis).loc["mean residuals", "inverted"]
+    scaled = month_tables.baselines(analysis).loc[month_tables.TEC_SCALED, "inverted"]
     ax.axvline(iri, color=IRI, label=f"IRI, {iri:.3f}")
-    ax.axvline(best, color="0.4", ls="--", label=f"table of mean residuals, as inversions, {best:.3f}")
+    ax.axvline(scaled, color=IRI, ls=":", label=f"IRI scaled by TEC, {scaled:.3f}")
+    ax.axvline(best, color="0.4", ls="--", label=f"mean residuals, as inversions, {best:.3f}")
     ax.set_yticks(range(len(names)), names, fontsize=8)
     label = "RMSE of log$_{10}$ Ne against the truth, locked days (dex)"
     ax.set(xlabel=label, ylim=(len(names) - 0.5, -0.5))
-    fig.legend(frameon=False, fontsize=8, loc="outside upper center", ncols=2)
+    fig.legend(frameon=False, fontsize=8, loc="outside upper center", ncols=3)
     return fig
 
 

@@ -15,6 +15,7 @@ MODEL, IRI, TEC_SCALED = "R-STMRF", "IRI", "IRI scaled by TEC"
 LOCKED, PEAK_KM, NOT_RUN = "held-out times", (300.0, 350.0, 400.0), "not run"
 OBSERVATIONS = {"density": "as reported", "inverted": "as inversions", "slant": "as slant TEC"}
 DIRECTION, OFF, SHUFFLED, PLAIN = "direction", "off", "shuffled", "plain network"
+PEAKS = {"nm_f2_percent": "NmF2 (%)", "fo_f2_mhz": "foF2 (MHz)", "hm_f2_km": "hmF2 (km)"}
 BEST = "inverted, direction"  # the variant whose cells and peaks are shown
 
 
@@ -70,9 +71,9 @@ def baselines(rows, part=LOCKED, against="truth") -> pd.DataFrame:
 
 
 def skill_table(rows, part=LOCKED) -> pd.DataFrame:
-    """RMSE [dex] of each variant, mean (range) over seeds, and how far below IRI and the best baseline [%].
+    """RMSE [dex] of each variant, mean (range) over seeds, and how far below IRI and its best rival [%].
 
-    Against the truth and the observations; the best baseline knows no magnitude of TEC and takes observations for the
+    Against the truth and the observations; the best rival knows no magnitude of TEC and takes observations for the
     same thing, and the plain network is among them.
     """
     lines: dict[str, dict] = {}
@@ -84,8 +85,29 @@ def skill_table(rows, part=LOCKED) -> pd.DataFrame:
             value, mode = own[MODEL].mean(), mode_of(name)
             line[against] = mean_range(own[MODEL])
             line[f"{against}: % below IRI"] = round(100 * (1 - value / rivals.loc[IRI, mode]), 1)
-            line[f"{against}: % below best baseline"] = round(100 * (1 - value / best[mode]), 1)
+            line[f"{against}: % below best without TEC's magnitude"] = round(100 * (1 - value / best[mode]), 1)
     return pd.DataFrame.from_dict(lines, orient="index")
+
+
+def by_days(rows, variants=(BEST, f"{BEST}, mean of 3 models"), part=LOCKED) -> pd.DataFrame:
+    """How far below IRI [%], against the truth, some variants lie by seed, with 95 % intervals from whole days."""
+    scores = table(rows, "scores", part, "truth")
+    chosen = (scores["stratum"] == "all") & (scores["prediction"] == MODEL) & scores["variant"].isin(variants)
+    names = {"skill": "below IRI [%]", "skill_low": "low", "skill_high": "high"}
+    found = scores[chosen].set_index(["variant", "seed"])[list(names)].astype(float)
+    return (100 * found).rename(columns=names).round(1)
+
+
+def peak_table(rows, variants=(BEST, "density, direction"), part=LOCKED) -> pd.DataFrame:
+    """RMSE and bias of NmF2, foF2 and hmF2 against the truth: baselines, and variants by their mean over seeds."""
+    peaks = table(rows, "peaks", part, "truth").rename(columns={"index": "prediction"})
+    columns = [f"{name}_{score}" for name in PEAKS for score in ("rmse", "bias")]
+    names = peaks["prediction"].where(peaks["prediction"] != MODEL, peaks["variant"])
+    ours, mode = peaks["prediction"] == MODEL, peaks["variant"].map(mode_of)
+    kept = (peaks["seed"] != "all") & ((ours & names.isin(variants)) | (~ours & (mode == "inverted")))
+    found = peaks[kept].groupby(names[kept], sort=False)[columns].mean()
+    of = {f"{name}_{score}": f"{said}, {score}" for name, said in PEAKS.items() for score in ("rmse", "bias")}
+    return found.rename(columns=of).rename_axis("prediction")
 
 
 def mean_range(values: pd.Series, digits=3) -> str:

@@ -37,7 +37,24 @@ def test_seeds_are_averaged_and_compared_with_their_own_baselines(rows):
     found = tables.skill_table(rows)
     assert found.loc[ON, "truth"] == "0.155 (0.150–0.160)" and found.loc[ON, "seeds"] == 2
     assert found.loc[ON, "truth: % below IRI"] == pytest.approx(22.5)
-    assert found.loc[ON, "truth: % below best baseline"] == pytest.approx(8.8)  # 0.17, not that scaled by TEC
+    rival = found.loc[ON, "truth: % below best without TEC's magnitude"]
+    assert rival == pytest.approx(8.8)  # 0.17, not that scaled by TEC
+
+
+def test_days_and_peaks_are_told_by_variant(rows):
+    for row in rows:
+        for one in row["scores"]:
+            for score in one["scores"]:
+                score |= {"skill": 0.1, "skill_low": -0.02, "skill_high": 0.2}
+            one["peaks"] = [
+                {"index": name, **{f"{key}_{of}": value for key in tables.PEAKS for of in ("rmse", "bias")}}
+                for name, value in (("IRI", 20.0), ("R-STMRF", 10.0 + (row["seed"] or 0)))
+            ]
+    found = tables.by_days(rows)
+    assert found.index.tolist() == [(ON, 0), (ON, 1)] and found.loc[(ON, 0)].tolist() == [10.0, -2.0, 20.0]
+    peaks = tables.peak_table(rows)
+    assert peaks.loc[ON, "hmF2 (km), rmse"] == 10.5 and peaks.loc["IRI", "foF2 (MHz), bias"] == 20.0
+    assert OFF not in peaks.index
 
 
 def test_cosines_against_maps_of_other_hours_are_left_out(rows):
