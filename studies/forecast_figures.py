@@ -23,7 +23,7 @@ def hour_of(day: int, hour: int) -> int:
 
 
 def kp_known(until_hour: float) -> Float[np.ndarray, " h"]:
-    """Kp of each hour of the period of storms, as a forecast has it that knows nothing after an hour."""
+    """Kp of each hour of the period of storms, as a forecast has it that knows an hour to its end and nothing after."""
     indices, start = month.indices(month.STORMS), month.STORMS.start
     windows = SlidingWindowBatchProcessor(None, indices, start=start, known_until=float(until_hour))
     return windows.sw[-windows.first_hour :, 0].numpy()[: month.N_HOURS]
@@ -37,7 +37,7 @@ def kp_of_may(kp, origins: list[tuple[int, int]]) -> Figure:
     for (of_may, hour), colour in zip(origins, (IRI, MODEL, "#e08214"), strict=False):
         first = hour_of(of_may, hour)
         later = slice(first, first + 96)
-        label = f"known at {hour:02d} UT, {of_may} May"
+        label = f"known at {hour + 1:02d} UT, {of_may} May"
         ax.plot(day[later], kp_known(first)[later], color=colour, lw=2, label=label)
     ax.set(xlabel="day of May 2024 (UT)", ylabel="Kp", xlim=(7, 19), ylim=(0, 9.3))
     fig.legend(frameon=False, fontsize=8, loc="outside upper center", ncols=3)

@@ -8,6 +8,7 @@ import xarray as xr
 
 from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import TEST_TIMES
+from rstmrf.data.windows import SlidingWindowBatchProcessor
 from rstmrf.errors import InputError
 from rstmrf.model.whole import RSTMRF
 from rstmrf.readers.indices import given_indices
@@ -49,11 +50,27 @@ def test_a_forecast_knows_nothing_after_the_last_observed_hour(five_days, tiny_c
     maps, drivers = data.processor.tec, data.processor.sw
     assert (maps[row:] == maps[row]).all() and not (maps[row - 1] == maps[row]).all()
     assert (drivers[row:, 1] == drivers[row, 1]).all()
-    mean, kp = drivers[: row + 1, 0].mean(), drivers[row:, 0]
+    whole = row - (int(data.last_hour) + 1) % 3  # Kp of three hours is known when they are over
+    mean, kp = drivers[: whole + 1, 0].mean(), drivers[whole:, 0]
     torch.testing.assert_close(kp[22] - mean, (kp[0] - mean) / np.e)  # Kp goes back to its mean of the known hours
     assert ((kp[1:] - mean).abs() <= (kp[:-1] - mean).abs()).all()
     for batch in data.train_dataloader():
         assert batch.collocation.coords[:, 3].max() < np.floor(data.last_hour) + 1
+
+
+@pytest.mark.parametrize(("hour", "known"), [(41, True), (42, False), (43, False), (44, True)])
+def test_kp_of_an_interval_that_is_not_over_is_not_known(five_days, hour, known):
+    """Kp of 15 to 18 UT is told at 18 UT: a forecast that knows hour 41, to 18 UT of the second day, has it."""
+    _, _, indices = five_days
+    start = np.datetime64("2019-04-25T00", "s")
+    begun = start + np.timedelta64(3 * (hour // 3), "h")
+    of_interval = (indices["time"].values >= begun) & (indices["time"].values < begun + np.timedelta64(3, "h"))
+    stormy = indices.assign(kp=xr.where(xr.DataArray(of_interval, dims="time"), 9.0, indices["kp"]))
+    kp = [
+        SlidingWindowBatchProcessor(None, table, start=start, known_until=hour + 0.5).sw[:, 0]
+        for table in (indices, stormy)
+    ]
+    assert (not torch.equal(*kp)) == known
 
 
 def test_an_analysis_knows_the_maps_of_every_hour(five_days, tiny_config):

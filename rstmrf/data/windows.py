@@ -14,6 +14,7 @@ from rstmrf.readers.tec import downsample
 
 #: in which a departure of Kp from its mean falls to 1/e: of 2010 to 2024 a third is left after 24 h
 KP_MEMORY_HOURS = 22.0
+KP_INTERVAL_HOURS = 3
 
 
 class SlidingWindowBatchProcessor:
@@ -32,8 +33,8 @@ class SlidingWindowBatchProcessor:
         driver_hours: hours of indices in a window; None: `seq_len`.
         missing_hours: "error" refuses maps or indices with gaps; "mask" leaves out the points that need them.
         shuffle_seed: give every hour the map of another one, drawn by this seed, for control.
-        known_until: h since start; a forecast knows no more than this hour. Maps and F10.7 are held at what they were
-            then, and Kp goes back to its mean of the known hours, with `KP_MEMORY_HOURS`.
+        known_until: h since start; a forecast knows this hour to its end and no more. Maps and F10.7 are held at what
+            they were then. Kp of the last three hours that are over goes back to its mean, with `KP_MEMORY_HOURS`.
 
     Attributes:
         tec: `[hours, 1, H, W]` [TECU], None without maps; sw: `[before + hours, 2]`, Kp and F10.7 [sfu];
@@ -84,7 +85,7 @@ class SlidingWindowBatchProcessor:
         if last is not None:
             if self.tec is not None:
                 self.tec[last + 1 :] = self.tec[last].clone()
-            _forecast_drivers(self.sw, last + cover.before)
+            _forecast_drivers(self.sw, last + cover.before, hour_of_day=(cover.first_hour + last) % 24)
 
     @property
     def first_hour(self) -> int:
@@ -161,11 +162,15 @@ def _of_other_hours(maps, present, seed, last):
     return shuffled
 
 
-def _forecast_drivers(drivers, last: int) -> None:
-    """Kp and F10.7 after a row, in place, from what is known up to it: persistence that decays, and persistence."""
-    mean, after = drivers[: last + 1, 0].mean(), torch.arange(1, len(drivers) - last)
+def _forecast_drivers(drivers, last: int, hour_of_day: int) -> None:
+    """Kp and F10.7 after a row, in place, from what is known at its end: persistence that decays, and persistence.
+
+    Kp of three hours is known when they are over, so that of an interval that has just begun is not.
+    """
+    whole = max(last - (hour_of_day + 1) % KP_INTERVAL_HOURS, 0)
+    mean, after = drivers[: whole + 1, 0].mean(), torch.arange(1, len(drivers) - whole)
     kept = torch.exp(-after / KP_MEMORY_HOURS)
-    drivers[last + 1 :, 0] = mean + (drivers[last, 0].clone() - mean) * kept
+    drivers[whole + 1 :, 0] = mean + (drivers[whole, 0].clone() - mean) * kept
     drivers[last + 1 :, 1] = drivers[last, 1].clone()
 
 
