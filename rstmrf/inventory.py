@@ -12,6 +12,7 @@ import xarray as xr
 from rstmrf.config import RunConfig
 from rstmrf.data.coverage_report import coverage, sentences
 from rstmrf.data.run_data import split_by
+from rstmrf.data.splits import LEAST_BLOCKS
 from rstmrf.data.windows import processor_of
 from rstmrf.errors import InputError
 from rstmrf.parameters import options_of
@@ -71,15 +72,16 @@ def check(*paths, config: RunConfig | None = None, start: str = "") -> Report:
 
     Args:
         paths: files, folders (with their subfolders) or patterns, of any kind.
-        config: settings whose windows must be whole; the default preset.
+        config: settings whose windows must be whole; by default a preset that suits the days of the profiles.
         start: date from which hours in `.npy` files count.
 
     Raises:
         InputError: a path at which there is nothing.
     """
-    config, files, notes = config or RunConfig(), listed(paths), []
+    files, notes = listed(paths), []
     kinds = {kind: [file for file in files if kind_of(file) is kind] for kind in Kind}
     observations, of_profiles = _observations(kinds[Kind.OBSERVATIONS], start)
+    config = config or preset_for(observations)
     maps, of_tec = _tec(kinds[Kind.TEC], start, config, observations, notes)
     table, of_indices = _indices(kinds[Kind.INDICES], observations, notes)
     found = [one for one in (of_profiles, *of_tec, of_indices) if one]
@@ -111,6 +113,12 @@ def check(*paths, config: RunConfig | None = None, start: str = "") -> Report:
     given = [f"--{name} {shlex.quote(path)}" for name, path in paths_of.items() if path]
     given += map(shlex.quote, options_of(config))
     return Report(found, problems, notes, None if problems else f"rstmrf train {' '.join(given)} --out run/")
+
+
+def preset_for(observations: xr.Dataset | None) -> RunConfig:
+    """The preset `month` where profiles fill enough days to hold whole ones out, else the default one."""
+    filled = 0 if observations is None else len(np.unique(observations["time"].values.astype("datetime64[D]")))
+    return RunConfig.preset("month") if filled >= LEAST_BLOCKS else RunConfig()
 
 
 def _observations(files, start):
@@ -239,5 +247,4 @@ def _hours_within(observations: xr.Dataset, time) -> int:
 
 
 def _period(time) -> tuple[str, str]:
-    first, last = (str(moment.astype("datetime64[m]")) for moment in (time.min(), time.max()))
-    return first, last
+    return str(time.min().astype("datetime64[m]")), str(time.max().astype("datetime64[m]"))

@@ -108,8 +108,11 @@ def check(
     start: Start = None,
     json: Json = False,
 ):
-    """Say what was found in files and folders, whether it fits together, and the command that trains on it."""
-    config, _ = settled(given)
+    """Say what was found in files and folders, whether it fits together, and the command that trains on it.
+
+    Where no setting is given, profiles of five days and more are meant for the preset month.
+    """
+    config = settled(given)[0] if given else None
     from rstmrf.inventory import check
 
     found = check(*paths, config=config, start=start or "")

@@ -17,6 +17,7 @@ from rstmrf.errors import InputError
 TRAIN, DEVELOPMENT, TEST_PROFILES, TEST_TIMES, GAP = range(5)  # GAP: too near to what is held out, not used
 NAMES = ("train", "development", "held-out profiles", "held-out times")
 HELD_OUT_SHARE, DEVELOPMENT_SHARE = 0.2, 0.1  # of blocks of time, and again of the profiles in the other blocks
+LEAST_BLOCKS = 5  # of hours, or days, so that one in five can be held out
 
 
 class Split(NamedTuple):
@@ -63,13 +64,13 @@ def split_points(hours, profile, *, mode="hours", block_hours=3, seed=0, gap_hou
     first_hour = first_hour.astype(float)
     block = np.floor(first_hour / length).astype(int)
     blocks = np.unique(block)
-    if len(blocks) < 5:
+    if len(blocks) < LEAST_BLOCKS:
         plural = "" if len(blocks) == 1 else "s"
         unit, remedy = (
             (f"day{plural}", ", or use split='hours'") if of_days else (f"block{plural} of {block_hours} h", "")
         )
         raise InputError(
-            f"split={mode!r}: the profiles fill {len(blocks)} {unit}, 5 are needed to hold any out{remedy}"
+            f"split={mode!r}: the profiles fill {len(blocks)} {unit}, {LEAST_BLOCKS} are needed to hold any out{remedy}"
         )
     n_held, n_development = (max(1, round(share * len(blocks))) for share in (HELD_OUT_SHARE, DEVELOPMENT_SHARE))
     if mode == "last-days":

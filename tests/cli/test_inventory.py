@@ -6,9 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from rstmrf.config import RunConfig
-from rstmrf.inventory import check
+from rstmrf.inventory import check, preset_for
 from rstmrf.readers.kinds import one_path
 
 SMALL = RunConfig(seq_len=3, tec_downsample_factor=30)
@@ -110,3 +111,11 @@ def test_the_shortest_path_that_means_exactly_these_files(tmp_path, names, other
     from rstmrf.readers.tec import find_files
 
     assert one_path([tmp_path / name for name in names], find_files) == str(tmp_path / expected).removesuffix("/.")
+
+
+@pytest.mark.parametrize(("days", "preset"), [(4, "default"), (5, "month")])
+def test_days_of_profiles_decide_what_they_are_meant_for(days, preset):
+    time = np.datetime64("2024-09-01T12", "ns") + np.arange(days) * np.timedelta64(24, "h")
+    observations = xr.Dataset(coords={"time": ("point", time)})
+    assert preset_for(observations) == RunConfig.preset(preset)
+    assert preset_for(None) == RunConfig()
