@@ -18,7 +18,7 @@ from scipy.special import ndtri
 
 from rstmrf.data.observation_error import BANDS_KM, TROPICS_DEG, observation_error
 from rstmrf.data.splits import TEST_TIMES, TRAIN
-from rstmrf.metrics.moments import profile_weights
+from rstmrf.metrics.moments import profile_days, profile_weights
 from rstmrf.model.spread import ERROR_KNOTS_KM
 from rstmrf.model.weights import load_model
 from rstmrf.predict import Predictor
@@ -55,7 +55,7 @@ def locked(model, data, truth) -> dict:
         "error": truth[data.split.rows(TEST_TIMES)] - fused.numpy(),
         "sigma": predictor.sigma(points).numpy(),
         "profile": points.profile.numpy(),
-        "day": np.floor(points.coords[:, 3].numpy() / 24).astype(int),
+        "day": profile_days(points.coords[:, 3].numpy(), points.profile.numpy()),
         "inside": {cell: strata[kind] == cell for kind, cell in ASKED},
         "alt_km": points.coords[:, 2].numpy(),
     }
