@@ -43,7 +43,7 @@ class IriBackground:
         dtype: of maps and results; times and the Sun's place are computed in double precision always.
 
     Raises:
-        InputError: drivers of unequal length, or not positive and finite.
+        InputError: drivers of unequal length, IG12 outside -20 to 300, or F10.7 outside 60 to 400 sfu.
     """
 
     def __init__(self, start, ig12, f107, dtype=torch.float32):

@@ -33,7 +33,7 @@ def save_run(run_dir, model: RSTMRF, data, *, training: dict[str, Any] | None = 
     """Write `model.safetensors`, `model.json` and `inputs.nc` of a run, for `rstmrf.load`; returns the folder.
 
     Args:
-        data: its `RunData`, whose maps are kept at the thinned grid: 24 MB a month at 46 × 91, before compression.
+        data: its `RunData`, whose maps are kept at the thinned grid: 12 MB a month at 46 × 91, before compression.
         training: a summary that JSON holds.
     """
     run_dir = Path(run_dir)

@@ -72,8 +72,9 @@ def profile_panels(alt_km, shown: dict[str, dict], looks=None) -> Figure:
         for number, (name, values) in enumerate(curves.items()):
             ax.plot(values, alt_km, label=name, **look(name, number, looks))
         ax.set(xlabel="log$_{10}$ electron density (m$^{-3}$)", title=title)
-        ax.legend(frameon=False, fontsize=8, loc="upper right")
     row[0, 0].set_ylabel("altitude (km)")
+    handles = {line.get_label(): line for ax in row[0] for line in ax.get_lines()}
+    fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     return fig
 
 
