@@ -32,6 +32,7 @@ def run(folder: Path, steps: int, batch_size: int) -> None:
     from rstmrf.model.whole import RSTMRF
     from rstmrf.readers import sample
     from rstmrf.training.loop import TrainingModule
+    from rstmrf.training.trainer import Epochs
 
     torch.set_num_threads(1)
     config = RunConfig(epochs=3, batch_size=batch_size)
@@ -61,7 +62,7 @@ def run(folder: Path, steps: int, batch_size: int) -> None:
         gradient_clip_val=config.gradient_clip,
         **options,
     )
-    trainer.fit(TrainingModule(model), data)
+    trainer.fit(TrainingModule(model), Epochs(data))
     taken = np.median(np.diff(times[WARM_UP:], axis=0), axis=0)
     if trainer.is_global_zero:
         (folder / "seconds.json").write_text(json.dumps(taken.tolist()))

@@ -22,11 +22,11 @@ from benchmarks.literal import LiteralRSTMRF, literal_loss
 from rstmrf.config import RunConfig
 from rstmrf.costs.steps import make_head_step
 from rstmrf.data.batch import Batch
+from rstmrf.data.map_windows import WINDOWS_A_STEP
 from rstmrf.globe import tec_gradient
 from rstmrf.model.whole import RSTMRF
 from rstmrf.presets import DOCUMENT_MODE
 from rstmrf.runtime import keep_freed_memory
-from rstmrf.training.head import WINDOWS_A_STEP
 from rstmrf.training.losses import loss_terms, total_loss
 
 RESULTS = Path(__file__).parent / "results" / "train_step.json"

@@ -18,13 +18,13 @@ import numpy as np
 import torch
 
 from rstmrf.config import RunConfig
+from rstmrf.data.map_windows import MapWindows
 from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import DEVELOPMENT, TEST_TIMES, TRAIN
 from rstmrf.evaluation.directions import direction_scores
 from rstmrf.model.whole import RSTMRF
 from rstmrf.readers.inputs import load_inputs
 from rstmrf.training.direction_losses import head_term
-from rstmrf.training.head import MapWindows
 
 RESULTS = Path(__file__).parent / "results" / "leads.json"
 LEADS, SEEDS, STEPS, WINDOWS, RATE = (0, 1, 2, 3, 6), (0, 1, 2), 400, 16, 4e-3

@@ -62,7 +62,6 @@ def run(config: RunConfig) -> dict:
 def step_of(config: RunConfig):
     """A training step on the first batch of a run, with directions tabulated where they are known beforehand."""
     data = data_of(config)
-    data.trainer = None
     torch.manual_seed(0)
     model = RSTMRF(config, data.duration_hours)
     if config.directions_first and data.directions is None:

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from rstmrf.config import RunConfig
 from rstmrf.data.batch import Batch, Points
+from rstmrf.data.map_windows import WINDOWS_A_STEP, MapWindows
 from rstmrf.data.tec_columns import LEVELS
 from rstmrf.model.direction import DirectionField
 from rstmrf.model.whole import RSTMRF
 from rstmrf.training.direction_losses import head_term
-from rstmrf.training.head import WINDOWS_A_STEP, MapWindows
 from rstmrf.training.losses import loss_terms, total_loss
 
 HOURS = 720.0

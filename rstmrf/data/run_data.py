@@ -5,7 +5,6 @@ import hashlib
 import warnings
 from dataclasses import replace
 
-import lightning as L
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
@@ -34,7 +33,7 @@ EVALUATION_BATCH = 8192
 _BLOCK = 1 << 18  # points whose times are held in double precision
 
 
-class RunData(L.LightningDataModule):
+class RunData:
     """Observations, maps and indices of a run, split and ready for batches.
 
     Args:
@@ -58,7 +57,6 @@ class RunData(L.LightningDataModule):
     """
 
     def __init__(self, observations, tec, indices, config: RunConfig):
-        super().__init__()
         self.config = config = _resolved(config, has_maps=tec is not None)
         time = observations["time"].values
         days = _days(time)
@@ -134,9 +132,9 @@ class RunData(L.LightningDataModule):
             points = replace(points, log10_ne_m3=self.targets, weight=self.weights)
         return believed(points, self.iri, self.config.night_low_weight)
 
-    def train_dataloader(self) -> DataLoader:
-        rows, c, t = self.split.rows(TRAIN), self.config, self.trainer
-        world, rank, epoch = (t.world_size, t.global_rank, t.current_epoch) if t else (1, 0, 0)
+    def train_dataloader(self, epoch: int = 0, *, rank: int = 0, world: int = 1) -> DataLoader:
+        """Batches of an epoch, shuffled by the seed and its number; of `world` processes, those of number `rank`."""
+        rows, c = self.split.rows(TRAIN), self.config
         sampler = TimeBinSampler(
             self.points.coords[rows, 3],
             c.batch_size,
@@ -164,6 +162,7 @@ class RunData(L.LightningDataModule):
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
+        """The points of the development part, in order of time."""
         points, rows = self.fitted(), self.split.rows(DEVELOPMENT)
         sampler = TimeBinSampler(points.coords[rows, 3], EVALUATION_BATCH, bin_hours=24, shuffle=False)
         return DataLoader(BatchDataset(points, self.processor, rows=rows), sampler=sampler, batch_size=None)

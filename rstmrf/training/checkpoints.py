@@ -8,7 +8,6 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-from lightning.pytorch.plugins.io import TorchCheckpointIO
 from safetensors.torch import save
 from torch import Tensor
 
@@ -16,8 +15,6 @@ from rstmrf.errors import InputError
 from rstmrf.files import MB, read_bytes, refusing_damage, unpacked, write_whole
 
 LAST = "last.ckpt"
-#: what a checkpoint holds for going on only: moments of the optimizer, the rate, weights before averaging
-FOR_GOING_ON = ("optimizer_states", "lr_schedulers", "current_model_state", "averaging_state")
 _ZSTD_LEVEL, _GZIP_LEVEL = 3, 6
 #: of a checkpoint, packed and unpacked; that of the default settings has 5 MB with the optimizer's state
 LARGEST_MB = 256
@@ -30,27 +27,6 @@ _BUILDERS = (
     "torch Size",
     "torch device",
 )
-
-
-class CheckpointFiles(TorchCheckpointIO):
-    """Writes checkpoints as a run's settings say.
-
-    Args:
-        compress: "none", "gzip" or "zstd".
-        save_optimizer: False leaves out what only going on needs, except in `last.ckpt`, from which a run goes on.
-    """
-
-    def __init__(self, compress: str = "none", save_optimizer: bool = True):
-        super().__init__()
-        self.compress, self.save_optimizer = compress, save_optimizer
-
-    def save_checkpoint(self, checkpoint, path, storage_options=None):
-        if not self.save_optimizer and Path(path).name != LAST:
-            checkpoint = {key: value for key, value in checkpoint.items() if key not in FOR_GOING_ON}
-        write_whole(Path(path), packed(checkpoint, self.compress))
-
-    def load_checkpoint(self, path, map_location="cpu", weights_only=True):
-        return relocated(read_checkpoint(path, map_location), Path(path).parent)
 
 
 def save_whole(state: dict[str, Tensor], path: Path) -> None:

@@ -6,18 +6,16 @@ steps, which then cost half, it does not run.
 """
 
 from pathlib import Path
-from typing import NamedTuple
 
 import lightning as L
 import numpy as np
 import torch
-from jaxtyping import Float, Int
 from lightning.pytorch.callbacks import EarlyStopping
 from safetensors.torch import load_file
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from rstmrf.config import RunConfig
+from rstmrf.data.map_windows import WINDOWS_A_STEP, WindowsOfHours
 from rstmrf.data.run_data import RunData
 from rstmrf.model.direction import DirectionField
 from rstmrf.training import guard, log
@@ -28,16 +26,8 @@ from rstmrf.training.schedule import warm_up_and_cosine
 from rstmrf.training.terms import shared_terms
 from rstmrf.training.trainer import keep_best, keep_last, make_trainer, quiet
 
-WINDOWS_A_STEP, BLOCK_HOURS, HELD_OUT_SHARE, PATIENCE = 4, 3, 1 / 8, 6
+BLOCK_HOURS, HELD_OUT_SHARE, PATIENCE = 3, 1 / 8, 6
 FINISHED = "directions.safetensors"
-
-
-class MapWindows(NamedTuple):
-    """Windows of TEC maps and the map whose gradient is the truth, as in `Batch`."""
-
-    unique_tec_map_seq: Float[Tensor, "n s 1 h w"]
-    target_tec_map: Float[Tensor, "n 1 h w"]
-    window_share: None = None
 
 
 class HoursOfMaps(L.LightningDataModule):
@@ -69,23 +59,8 @@ class HoursOfMaps(L.LightningDataModule):
     def _batches(self, rows):
         t = self.trainer
         assert t is not None  # Lightning asks for batches
-        windows = _Windows(self.processor, rows.split(WINDOWS_A_STEP), t.global_rank, t.world_size)
+        windows = WindowsOfHours(self.processor, rows.split(WINDOWS_A_STEP), t.global_rank, t.world_size)
         return DataLoader(windows, batch_size=None, shuffle=False)
-
-
-class _Windows(Dataset):
-    """Batches of windows; several processes each take a part, or all of them where there are fewer windows."""
-
-    def __init__(self, processor, batches: tuple[Int[Tensor, " n"], ...], rank: int, world: int):
-        self.processor, self.batches, self.rank, self.world = processor, batches, rank, world
-
-    def __len__(self):
-        return len(self.batches)
-
-    def __getitem__(self, number) -> MapWindows:
-        rows = self.batches[number]
-        own = rows.tensor_split(self.world)[self.rank] if len(rows) >= self.world else rows
-        return MapWindows(self.processor.map_windows(own), self.processor.tec[own])
 
 
 class HeadModule(L.LightningModule):

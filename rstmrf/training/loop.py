@@ -25,7 +25,7 @@ from rstmrf.training.losses import epoch_shares, loss_terms, means, total_loss
 from rstmrf.training.run_folder import CHECKPOINTS, HEAD, go_on, held, identity, start_anew
 from rstmrf.training.schedule import warm_up_and_cosine
 from rstmrf.training.terms import shared_terms
-from rstmrf.training.trainer import keep_best, keep_last, make_trainer, quiet
+from rstmrf.training.trainer import Epochs, keep_best, keep_last, make_trainer, quiet
 
 GO_ON = "what was saved there is whole, and resume=True goes on from the last epoch"
 
@@ -147,7 +147,7 @@ def _train(data: RunData, run_dir: Path, resume: bool, options: dict) -> RSTMRF:
     with quiet():
         callbacks = _callbacks(data, run_dir / CHECKPOINTS, best, options["enable_progress_bar"])
         trainer = make_trainer(config, run_dir, config.epochs, callbacks, options)
-        trainer.fit(module, data, ckpt_path=last, weights_only=True)
+        trainer.fit(module, Epochs(data), ckpt_path=last, weights_only=True)
     given.targets, given.weights = data.targets, data.weights  # baselines are made of the same
     model.load_state_dict(_weights(best.best_model_path))
     return model.eval().cpu()

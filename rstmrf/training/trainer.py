@@ -7,10 +7,53 @@ from pathlib import Path
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from rstmrf.config import RunConfig
-from rstmrf.training.checkpoints import LAST, CheckpointFiles
+from rstmrf.data.run_data import RunData
+from rstmrf.files import write_whole
+from rstmrf.training.checkpoints import LAST, packed, read_checkpoint, relocated
 from rstmrf.training.log import RunLog
+
+#: what a checkpoint holds for going on only: moments of the optimizer, the rate, weights before averaging
+FOR_GOING_ON = ("optimizer_states", "lr_schedulers", "current_model_state", "averaging_state")
+
+
+class Epochs(L.LightningDataModule):
+    """A run's data as Lightning asks for it: the batches of the epoch that it is at, for each of its processes."""
+
+    def __init__(self, data: RunData):
+        super().__init__()
+        self.data = data
+
+    def train_dataloader(self):
+        t = self.trainer
+        assert t is not None  # Lightning asks for batches
+        return self.data.train_dataloader(t.current_epoch, rank=t.global_rank, world=t.world_size)
+
+    def val_dataloader(self):
+        return self.data.val_dataloader()
+
+
+class CheckpointFiles(TorchCheckpointIO):
+    """Writes checkpoints as a run's settings say.
+
+    Args:
+        compress: "none", "gzip" or "zstd".
+        save_optimizer: False leaves out what only going on needs, except in `last.ckpt`, from which a run goes on.
+    """
+
+    def __init__(self, compress: str = "none", save_optimizer: bool = True):
+        super().__init__()
+        self.compress, self.save_optimizer = compress, save_optimizer
+
+    def save_checkpoint(self, checkpoint, path, storage_options=None):
+        if not self.save_optimizer and Path(path).name != LAST:
+            checkpoint = {key: value for key, value in checkpoint.items() if key not in FOR_GOING_ON}
+        write_whole(Path(path), packed(checkpoint, self.compress))
+
+    def load_checkpoint(self, path, map_location="cpu", weights_only=True):
+        return relocated(read_checkpoint(path, map_location), Path(path).parent)
 
 
 def make_trainer(config: RunConfig, folder: Path, epochs: int, callbacks: list, options: dict) -> L.Trainer:

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rstmrf.errors import InputError
-from rstmrf.training.checkpoints import LAST, CheckpointFiles, read_checkpoint, squeezed
+from rstmrf.training.checkpoints import LAST, read_checkpoint, squeezed
+from rstmrf.training.trainer import CheckpointFiles
 
 CONTENT = {"state_dict": {"w": torch.arange(1000.0)}, "optimizer_states": [torch.ones(2000)], "epoch": 3}
 FORMS = ["none", "gzip", "zstd"]
