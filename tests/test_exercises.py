@@ -10,6 +10,7 @@ CHAPTERS = (
     "ionosphere",
     "occultation",
     "climatology",
+    "learning",
     "data-flow",
     "siren",
     "context",
