@@ -1,4 +1,4 @@
-"""Execute the book's notebooks, two at a time, into the cache that its build reads: python scripts/execute_book.py.
+"""Execute the book's chapters, two at a time, into the cache that its build reads: python scripts/execute_book.py.
 
 Sphinx executes one notebook after another. Here as many run side by side as were asked for, those first that need most
 time by their own first lines. A notebook that fails is named with its error, and the exit status is 1.
@@ -15,16 +15,25 @@ import yaml
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
+from myst_nb.core.read import is_myst_markdown_notebook, myst_nb_reader_plugin
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT_S = 600
 
 
 def chapters() -> list[Path]:
-    """The notebooks of the table of contents."""
-    parts = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
-    files = [ROOT / f"{chapter['file']}.ipynb" for part in parts for chapter in part["chapters"]]
-    return [path for path in files if path.exists()]
+    """The notebooks of the table of contents, pages in Markdown that hold cells among them."""
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    names = [contents["root"], *(chapter["file"] for part in contents["parts"] for chapter in part["chapters"])]
+    pages = [ROOT / f"{name}.md" for name in names]
+    notebooks = [path for path in (ROOT / f"{name}.ipynb" for name in names) if path.exists()]
+    with_cells = (path for path in pages if path.exists() and is_myst_markdown_notebook(path.read_text("utf-8")))
+    return notebooks + list(with_cells)
+
+
+def opened(path: Path):
+    """A chapter as the notebook that Sphinx makes of it."""
+    return nbformat.read(path, nbformat.NO_CONVERT) if path.suffix == ".ipynb" else myst_nb_reader_plugin(str(path))
 
 
 def stated_seconds(notebook) -> float:
@@ -46,7 +55,7 @@ def main() -> int:
     parser.add_argument("--together", type=int, default=2, help="notebooks that run at one time")
     arguments = parser.parse_args()
     cache, failed = get_cache(str(arguments.cache)), []
-    notebooks = {path: nbformat.read(path, nbformat.NO_CONVERT) for path in chapters()}
+    notebooks = {path: opened(path) for path in chapters()}
     missing = [path for path, notebook in notebooks.items() if not _cached(cache, notebook)]
     missing.sort(key=lambda path: -stated_seconds(notebooks[path]))
 

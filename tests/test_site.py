@@ -145,3 +145,9 @@ def test_pages_are_joined_behind_contents_with_links_numbers_and_no_path_of_the_
     assert "what was folded" in texts[2]
     assert "One 2" in texts[0] and "Two 3" in texts[0] and texts[2].rstrip().endswith("3")
     assert str(tmp_path).encode() not in (tmp_path / "book.pdf").read_bytes()
+
+
+def test_pages_with_cells_are_run_beside_the_notebooks():
+    found = {path.name: path for path in execute_book.chapters()}
+    assert {"index.md", "own-data.md", "train.ipynb"} <= set(found) and "notation.md" not in found
+    assert any(cell.cell_type == "code" for cell in execute_book.opened(found["own-data.md"]).cells)
