@@ -34,7 +34,9 @@ DAMAGED = (
 
 #: what the system says of a place that takes no more, or nothing at all
 NOT_WRITABLE = {
-    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM") if hasattr(errno, name)
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EEXIST", "ENOTDIR")
+    if hasattr(errno, name)
 }
 
 

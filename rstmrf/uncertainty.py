@@ -17,13 +17,14 @@ from rstmrf.data.run_data import RunData
 from rstmrf.data.saved_run import save_run
 from rstmrf.data.splits import DEVELOPMENT, TRAIN
 from rstmrf.errors import InputError
+from rstmrf.files import writing
 from rstmrf.metrics.moments import profile_weights
 from rstmrf.model.ensemble import Models, member_name, save_ensemble
 from rstmrf.model.spread import N_WIDENING, widening_features
 from rstmrf.model.whole import RSTMRF
 from rstmrf.predict import Predictor
 from rstmrf.training.loop import train as train_model
-from rstmrf.training.run_folder import CONFIG, clear
+from rstmrf.training.run_folder import CONFIG, clear, held
 
 #: how far the trust in the head's pattern, and each coefficient of the widening, is expected to lie from zero: a few
 #: days of development, whose profiles share their weather, do not rule alone (tried on a simulated month)
@@ -195,10 +196,16 @@ class Ensemble(Models):
         begun = {seed: resume and (folder / CONFIG).exists() for seed, folder in folders.items()}
         if resume and not any(begun.values()):
             raise InputError(f"resume: {run_dir} holds no run of an ensemble with seeds {list(folders)}; train first")
-        if not resume:
-            clear(Path(run_dir))
         copies = {seed: data.with_seed(seed) for seed in folders}
-        models = [_trained(copies[seed], folder, resume=begun[seed], **options) for seed, folder in folders.items()]
+        with writing(run_dir, "free space there, or give another run_dir"):
+            Path(run_dir).mkdir(parents=True, exist_ok=True)
+            with held(Path(run_dir)):
+                for folder in folders.values():
+                    with held(folder):  # none of them may be in use, before anything is taken away
+                        pass
+                if not resume:
+                    clear(Path(run_dir))
+                models = [_trained(copies[s], folder, resume=begun[s], **options) for s, folder in folders.items()]
         first = copies[next(iter(folders))]
         data.targets, data.weights = first.targets, first.weights  # baselines are made of the same
         return cls(models).recalibrated(data).saved(run_dir, data, [folder.name for folder in folders.values()])

@@ -7,11 +7,12 @@ from rstmrf.model.weights import write_json
 from rstmrf.model.whole import RSTMRF
 
 ENSEMBLE = "ensemble.json"
+MEMBERS = "seed-*"  # their folders, within the ensemble's
 
 
 def member_name(seed: int) -> str:
     """The folder of the model of a seed, within its ensemble's."""
-    return f"seed-{seed}"
+    return MEMBERS.replace("*", str(seed))
 
 
 class Models(NamedTuple):

@@ -21,13 +21,12 @@ from rstmrf.model.direction import DirectionField
 from rstmrf.training import guard, log
 from rstmrf.training.checkpoints import read_checkpoint, save_whole
 from rstmrf.training.direction_losses import head_term
-from rstmrf.training.run_folder import CHECKPOINTS, checkpoint_to_go_on_from, identity
+from rstmrf.training.run_folder import CHECKPOINTS, FINISHED, checkpoint_to_go_on_from, identity
 from rstmrf.training.schedule import warm_up_and_cosine
 from rstmrf.training.terms import shared_terms
 from rstmrf.training.trainer import keep_best, keep_last, make_trainer, quiet
 
 BLOCK_HOURS, HELD_OUT_SHARE, PATIENCE = 3, 1 / 8, 6
-FINISHED = "directions.safetensors"
 
 
 class HoursOfMaps(L.LightningDataModule):

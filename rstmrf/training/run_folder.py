@@ -1,7 +1,6 @@
 """The folder of a run: what is in it when training starts, and whether a stopped run may go on from there."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,13 +12,15 @@ from lightning.pytorch.utilities import rank_zero_only
 from rstmrf.config import RunConfig
 from rstmrf.data.saved_run import INPUTS
 from rstmrf.errors import InputError
-from rstmrf.model.ensemble import ENSEMBLE
+from rstmrf.files import read_json
+from rstmrf.model.ensemble import ENSEMBLE, MEMBERS
 from rstmrf.model.weights import DESCRIPTION, WEIGHTS
 from rstmrf.training import log
 from rstmrf.training.checkpoints import LAST, read_checkpoint
 
 CHECKPOINTS, HEAD, CONFIG = "checkpoints", "head", "config.json"
 PATHS, METRICS = "paths.json", "metrics.json"
+FINISHED = "directions.safetensors"  # of the ConvLSTM, in the folder of its own training
 #: what a run that came to its end has left
 PRODUCTS = (WEIGHTS, DESCRIPTION, INPUTS, ENSEMBLE, METRICS, PATHS)
 LOCK, HOLDER = ".lock", ".holder"
@@ -66,11 +67,47 @@ def start_anew(run_dir: Path, config: RunConfig) -> None:
 
 @rank_zero_only
 def clear(run_dir: Path) -> None:
-    """Take away what an earlier run left: nobody shall load its weights or scores as those of the next one."""
-    for name in (CHECKPOINTS, HEAD):
-        shutil.rmtree(run_dir / name, ignore_errors=True)
-    for name in (log.NAME, CONFIG, *PRODUCTS):
-        (run_dir / name).unlink(missing_ok=True)
+    """Take away what an earlier run left: nobody shall load its weights or scores as those of the next one.
+
+    Only files of a run's own names go, those of an ensemble's members too; a folder that is left empty goes with them.
+
+    Raises:
+        InputError: files have such names, and no run of this library left them.
+    """
+    members = [folder for folder in sorted(run_dir.glob(MEMBERS)) if folder.is_dir()]
+    left = {folder: _own_files(folder) for folder in (*members, run_dir)}
+    for folder, own in left.items():
+        if own and not _left_by_a_run(folder):
+            names = ", ".join(str(path.relative_to(run_dir)) for path in own[:5])
+            raise InputError(
+                f"run_dir={run_dir} holds {names}, which no run of this library left; "
+                "move away what is to be kept, or give another run_dir"
+            )
+    for folder, own in left.items():
+        for path in own:
+            path.unlink(missing_ok=True)
+        emptied = [folder / name for name in (CHECKPOINTS, f"{HEAD}/{CHECKPOINTS}", HEAD)]
+        for place in [*emptied, folder] if own and folder != run_dir else emptied:
+            if place.is_dir() and not place.is_symlink() and not any(place.iterdir()):
+                place.rmdir()
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """Files as a run leaves them; the settings come last, for by them it is told that a run left the others."""
+    found = [path for name in (CHECKPOINTS, f"{HEAD}/{CHECKPOINTS}") for path in sorted((folder / name).glob("*.ckpt"))]
+    names = (f"{HEAD}/{log.NAME}", f"{HEAD}/{FINISHED}", log.NAME, *PRODUCTS, CONFIG)
+    return found + [path for path in (folder / name for name in names) if path.is_file()]
+
+
+def _left_by_a_run(folder: Path) -> bool:
+    """Whether there are settings, of another version perhaps, or a model's description."""
+    if not (folder / CONFIG).exists():
+        return (folder / DESCRIPTION).exists() or (folder / ENSEMBLE).exists()
+    try:
+        settings = read_json(folder / CONFIG, "a run's settings")
+    except InputError:
+        return False
+    return len(settings.keys() & RunConfig.model_fields.keys()) > len(RunConfig.model_fields) / 2
 
 
 def go_on(run_dir: Path, config: RunConfig, run: dict[str, str]) -> Path | None:
@@ -89,10 +126,16 @@ def go_on(run_dir: Path, config: RunConfig, run: dict[str, str]) -> Path | None:
     if other:
         may = " and ".join(MAY_CHANGE)
         raise InputError(f"resume: {', '.join(other)} differ from the run in {run_dir}; only {may} may")
-    _save(config, run_dir)
     last = checkpoint_to_go_on_from(run_dir, run)
     if last is not None:
-        log.rows_until(run_dir, read_checkpoint(last)["global_step"])
+        state = read_checkpoint(last)
+        if state["epoch"] >= config.epochs:
+            done = state["epoch"] + 1
+            raise InputError(
+                f"resume: epochs={config.epochs}, but the run in {run_dir} has done {done}; give at least so many"
+            )
+        log.rows_until(run_dir, state["global_step"])
+    _save(config, run_dir)
     return last
 
 

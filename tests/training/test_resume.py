@@ -126,6 +126,13 @@ def test_a_folder_may_be_moved_before_the_run_goes_on(few, whole, tmp_path):
     assert_same(model, whole[0])
 
 
+def test_fewer_epochs_than_were_done_are_refused(few, whole):
+    shorter = few()
+    shorter.config = shorter.config.changed(epochs=2)
+    with pytest.raises(InputError, match=r"resume: epochs=2, but the run in .* has done 4; give at least so many"):
+        train(shorter, whole[1], resume=True)
+
+
 def test_other_data_under_the_same_settings_are_refused(few, whole, thin_observations):
     other = thin_observations.isel(point=thin_observations["profile"].values % 32 == 8)
     with pytest.raises(InputError, match=r"resume: the (split|data) of the run in .* is \w+, here it is \w+"):
