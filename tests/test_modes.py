@@ -73,6 +73,40 @@ def test_kp_of_an_interval_that_is_not_over_is_not_known(five_days, hour, known)
     assert (not torch.equal(*kp)) == known
 
 
+def drivers_known(indices, hour, start="2019-04-25T00", **options):
+    """Kp and F10.7 as a forecast has them that knows the hours up to one, counted from midnight of 25 April."""
+    start = np.datetime64(start, "s")
+    until = hour - (start - np.datetime64("2019-04-25T00")) / np.timedelta64(1, "h") + 0.5
+    windows = SlidingWindowBatchProcessor(None, indices, start=start, known_until=float(until), **options)
+    return windows.sw
+
+
+@pytest.mark.parametrize(("hour", "known"), [(42, False), (43, True), (47, True)])
+def test_f107_of_a_day_is_known_from_20_ut_on(five_days, hour, known):
+    _, _, indices = five_days
+    today = (indices["time"].values >= np.datetime64("2019-04-26")).nonzero()[0]
+    brighter = indices.assign(
+        f107_sfu=xr.where(xr.DataArray(np.isin(np.arange(indices.sizes["time"]), today), dims="time"), 150.0, 80.0)
+    )
+    f107 = drivers_known(brighter, hour)[:, 1]
+    assert f107[-1] == (150.0 if known else 80.0) and f107[0] == 80.0
+    assert (f107 == 150.0).any() == known
+
+
+def test_hours_of_day_are_those_of_ut_whenever_a_run_begins(five_days):
+    _, _, indices = five_days
+    assert torch.equal(drivers_known(indices, 42), drivers_known(indices, 42, start="2019-04-25T07"))
+
+
+def test_hours_without_an_index_do_not_lower_the_mean_of_kp(five_days):
+    _, _, indices = five_days
+    even = indices.assign(kp=xr.full_like(indices["kp"], 4.0))
+    lacking = even.isel(time=np.r_[0:100, 106:118, 119 : even.sizes["time"]])
+    for hour in (41, 44, 46):
+        kp = drivers_known(lacking, hour, missing_hours="mask")[72 + hour :, 0]
+        torch.testing.assert_close(kp, torch.full_like(kp, 4.0))
+
+
 def test_an_analysis_knows_the_maps_of_every_hour(five_days, tiny_config):
     data = RunData(*five_days, tiny_config.changed(split="last-days", gap_hours=3))
     assert data.last_hour is None

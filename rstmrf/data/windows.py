@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from rstmrf.background.drivers import F107_MEASURED
 from rstmrf.config import RunConfig
 from rstmrf.data.batch import Batch, Points, PointSet
 from rstmrf.data.coverage import HOUR, WindowCoverage
@@ -34,7 +35,8 @@ class SlidingWindowBatchProcessor:
         missing_hours: "error" refuses maps or indices with gaps; "mask" leaves out the points that need them.
         shuffle_seed: give every hour the map of another one, drawn by this seed, for control.
         known_until: h since start; a forecast knows this hour to its end and no more. Maps and F10.7 are held at what
-            they were then. Kp of the last three hours that are over goes back to its mean, with `KP_MEMORY_HOURS`.
+            they were then, F10.7 as it had been measured by then. Kp of the last three hours that are over goes back to
+            its mean, with `KP_MEMORY_HOURS`.
 
     Attributes:
         tec: `[hours, 1, H, W]` [TECU], None without maps; sw: `[before + hours, 2]`, Kp and F10.7 [sfu];
@@ -85,7 +87,7 @@ class SlidingWindowBatchProcessor:
         if last is not None:
             if self.tec is not None:
                 self.tec[last + 1 :] = self.tec[last].clone()
-            _forecast_drivers(self.sw, last + cover.before, hour_of_day=(cover.first_hour + last) % 24)
+            _forecast_drivers(self.sw, last + cover.before, hour_of_day=_hour_of_day(cover.first + last * HOUR))
 
     @property
     def first_hour(self) -> int:
@@ -162,16 +164,29 @@ def _of_other_hours(maps, present, seed, last):
     return shuffled
 
 
+def _hour_of_day(time) -> int:
+    return int(time.astype("datetime64[h]").astype(int) % 24)
+
+
 def _forecast_drivers(drivers, last: int, hour_of_day: int) -> None:
     """Kp and F10.7 after a row, in place, from what is known at its end: persistence that decays, and persistence.
 
-    Kp of three hours is known when they are over, so that of an interval that has just begun is not.
+    Kp of three hours is known when they are over, and F10.7 of a day from 20 UT on. Hours without an index are passed
+    over.
     """
-    whole = max(last - (hour_of_day + 1) % KP_INTERVAL_HOURS, 0)
-    mean, after = drivers[: whole + 1, 0].mean(), torch.arange(1, len(drivers) - whole)
-    kept = torch.exp(-after / KP_MEMORY_HOURS)
-    drivers[whole + 1 :, 0] = mean + (drivers[whole, 0].clone() - mean) * kept
-    drivers[last + 1 :, 1] = drivers[last, 1].clone()
+    given = drivers[:, 1] > 0  # zeros stand where an hour is masked
+    over = last - (hour_of_day + 1) % KP_INTERVAL_HOURS
+    known = given[: max(over, 0) + 1].nonzero()[:, 0]
+    if not len(known):
+        raise InputError(
+            "no Kp and F10.7 are known at the last hour that a forecast knows; give indices that begin earlier"
+        )
+    newest, kp = int(known[-1]), drivers[known, 0]
+    kept = torch.exp(-torch.arange(1, len(drivers) - newest) / KP_MEMORY_HOURS)
+    drivers[newest + 1 :, 0] = kp.mean() + (kp[-1] - kp.mean()) * kept
+    measured = last if hour_of_day + 1 >= F107_MEASURED / HOUR else last - hour_of_day - 1
+    known = given[: measured + 1].nonzero()[:, 0] if measured >= 0 else known
+    drivers[max(measured, 0) + 1 :, 1] = drivers[int(known[-1]), 1].clone()
 
 
 def _check_finite(values, first, name):
