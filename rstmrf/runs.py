@@ -90,7 +90,7 @@ def open_run(run_dir, **paths: str) -> OpenedRun:
             "what was held out cannot be told; give the files it was trained on"
         )
     if config.observation != "density":
-        correct_targets(data, models[0].model)  # baselines are made of the same
+        correct_targets(data, models[0].model, members[0])  # baselines are made of the same
     return OpenedRun(model, data, inputs.tec)
 
 

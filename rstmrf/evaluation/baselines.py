@@ -68,10 +68,11 @@ def tec_scaled_residual(points: PointSet, iri: IriBackground, tec) -> Float[np.n
 
     Args:
         points: where; iri: the background.
-        tec: `vtec_tecu` (time, lat, lon) [TECU], hourly, on a grid from pole to pole with the seam repeated.
+        tec: `vtec_tecu` (time, lat, lon) [TECU], hourly, on a grid from pole to pole with the seam repeated; hours may
+            be lacking, at which there are no points.
 
     Raises:
-        InputError: a point outside the hours of the maps.
+        InputError: a point at an hour of which there is no map.
     """
     lat, lon, alt_km, hours = points.coords.double().numpy().T
     wanted = _map_values(tec, lat, lon, hours, points.start) - vtec.plasmasphere_tecu(lat)
@@ -97,15 +98,20 @@ def nearest_residual(train: PointSet, points: PointSet) -> Float[np.ndarray, " p
 
 
 def _map_values(tec, lat, lon, hours, start):
-    """Maps at points, linear in latitude, longitude and time; after the last map, that map."""
-    first = (tec["time"].values[0] - start) / np.timedelta64(1, "h")
-    last = (tec["time"].values[-1] - start) / np.timedelta64(1, "h")
-    if hours.min() < first or hours.max() > last + 1.0:
-        raise InputError(f"TEC maps hold hours {first:g} to {last:g}, points {hours.min():g} to {hours.max():g} h")
+    """Maps at points, linear in latitude, longitude and time; for an hour after a map that none follows, that map."""
+    held = (tec["time"].values - start) / np.timedelta64(1, "h")
+    before = np.searchsorted(held, hours, side="right") - 1
+    lacking = (before < 0) | (hours - held[before] > 1.0)
+    if lacking.any():
+        span = f"{hours[lacking].min():g} to {hours[lacking].max():g}"
+        raise InputError(
+            f"TEC maps hold hours {held[0]:g} to {held[-1]:g}, and none of {span} h, where {lacking.sum()} points are"
+        )
+    followed = np.append(np.diff(held) <= 1.0, False)
     place = (np.linspace(-most, most, tec.sizes[name]) for name, most in (("lat", 90), ("lon", 180)))
     values = tec["vtec_tecu"].transpose("time", "lat", "lon").values
-    maps = RegularGridInterpolator((np.arange(tec.sizes["time"]) + first, *place), values)
-    return maps(np.stack([np.minimum(hours, last), lat, lon], axis=-1))
+    maps = RegularGridInterpolator((held, *place), values)
+    return maps(np.stack([np.where(followed[before], hours, held[before]), lat, lon], axis=-1))
 
 
 def _cells(points: PointSet) -> pd.DataFrame:

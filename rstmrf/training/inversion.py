@@ -12,6 +12,7 @@ to the truth scores worse than one that has learned the inversions' error, and t
 """
 
 import time
+from pathlib import Path
 
 import lightning as L
 import torch
@@ -20,6 +21,8 @@ import torch.distributed as dist
 from rstmrf.data.curtains import Residual, residual_of
 from rstmrf.data.inversion import Correction, Inversion
 from rstmrf.data.splits import DEVELOPMENT, TRAIN
+from rstmrf.training.checkpoints import LAST, read_checkpoint
+from rstmrf.training.run_folder import CHECKPOINTS
 
 NOTED = ("inversion_s", "inversion_rms_dex", "inversion_limited", "inversion_negative")
 
@@ -81,10 +84,20 @@ class InversionTargets(L.Callback):
                 logger.log_metrics(noted, step=trainer.global_step)
 
 
-def correct_targets(data, model) -> None:
-    """Give the data of a finished run, `RunData`, the targets that its model's last correction makes of them."""
+def correct_targets(data, model, run_dir) -> None:
+    """Give the data of a finished run, `RunData`, the targets that it was trained on.
+
+    The training points have the correction that stands in the run's last checkpoint. Where that was taken away, they
+    have what the model itself makes of them, which is nearly the same; so has the development part in any case.
+    """
     made, residual = InversionTargets(data), residual_of(model, data.processor)
-    for part in made.parts.values():
+    remade, last = dict(made.parts), Path(run_dir) / CHECKPOINTS / LAST
+    if last.exists():
+        made.load_state_dict(read_checkpoint(last)["callbacks"].get(made.state_key, {}))
+        remade.pop(TRAIN, None)
+    elif not any(made._due(epoch) for epoch in range(data.config.epochs)):
+        remade.pop(TRAIN, None)
+    for part in remade.values():
         part.apply(part.inversion.correction(residual, data.config.inversion_limit_dex))
 
 

@@ -74,5 +74,24 @@ def test_tec_half_as_high_again_lifts_the_f_region_and_not_the_e_region(maps_of_
 
 def test_points_after_the_maps_are_named(maps_of_iri):
     iri, maps = maps_of_iri
-    with pytest.raises(InputError, match="TEC maps hold hours 12 to 14"):
+    with pytest.raises(InputError, match=r"TEC maps hold hours 12 to 14, and none of 0\..* to .* h"):
         tec_scaled_residual(points(), iri, maps)
+
+
+def test_an_hour_without_a_map_shifts_no_other(maps_of_iri):
+    """Hours that are masked are lacking in the middle: maps after them keep their own times."""
+    iri, maps = maps_of_iri
+    later = [maps.assign_coords(time=maps.time + k * np.timedelta64(3, "h")) for k in range(3)]
+    whole = xr.concat(later, dim="time")  # 12 to 20 h
+    gap = whole.isel(time=[0, 1, 2, 5, 6, 7, 8])  # without 15 and 16 h
+    given = points(days=1.9 / 24)
+    at = {hour: replace(given, coords=given.coords + torch.tensor([0.0, 0.0, 0.0, hour])) for hour in (12.0, 17.0)}
+    for some in at.values():
+        assert np.allclose(tec_scaled_residual(some, iri, gap), tec_scaled_residual(some, iri, whole), atol=1e-6)
+    last = replace(
+        given, coords=given.coords * torch.tensor([1.0, 1.0, 1.0, 0.0]) + torch.tensor([0.0, 0.0, 0.0, 14.5])
+    )
+    held = tec_scaled_residual(last, iri, gap)
+    assert np.allclose(held, tec_scaled_residual(last, iri, whole.isel(time=[0, 1, 2])), atol=1e-6)
+    with pytest.raises(InputError, match="none of 15"):
+        tec_scaled_residual(replace(last, coords=last.coords + torch.tensor([0.0, 0.0, 0.0, 1.0])), iri, gap)

@@ -10,6 +10,7 @@ from rstmrf.data.run_data import RunData
 from rstmrf.data.splits import DEVELOPMENT, TEST_TIMES, TRAIN
 from rstmrf.evaluation.baselines import MeanResidualTable
 from rstmrf.evaluation.evaluate import evaluate
+from rstmrf.model.whole import RSTMRF
 from rstmrf.training.checkpoints import LAST, read_checkpoint
 from rstmrf.training.inversion import NOTED, correct_targets
 from rstmrf.training.log import history
@@ -78,20 +79,30 @@ def test_the_callers_data_know_the_targets_where_directions_are_learned_first(fe
 
 
 def test_a_finished_run_has_its_targets_again(few, tmp_path):
+    """Those of the last epoch that made any, whichever epoch was the best."""
+    data = few(epochs=3, inversion_every_epochs=2)
+    model = train(data, tmp_path / "run")
+    again = few(epochs=3, inversion_every_epochs=2)
+    correct_targets(again, model, tmp_path / "run")
+    rows = data.split.rows(TRAIN)
+    assert torch.equal(again.targets[rows], data.targets[rows]) and torch.equal(again.weights[rows], data.weights[rows])
+    table = MeanResidualTable.fit(data.fitted().select(rows))
+    held = evaluate(model, again).tables["held-out times"]
+    points = data.part(TEST_TIMES)
+    error = points.background[:, 0] - points.log10_ne_m3 + torch.tensor(table.predict(points))
+    assert held.loc["all", "mean residuals"] == pytest.approx(error.square().mean().sqrt().item(), rel=1e-4)
+
+
+def test_without_checkpoints_the_model_makes_the_targets(few, tmp_path):
     data = few(epochs=1)
     model = train(data, tmp_path / "run")
     again = few(epochs=1)
-    correct_targets(again, model)
+    correct_targets(again, model, tmp_path / "moved")
     rows = data.split.rows(TRAIN)
     moved = again.targets[rows] - again.points.log10_ne_m3[rows]
     residual = residual_of(model, data.processor)
     wanted = Inversion(data.part(TRAIN), data.iri).correction(residual, data.config.inversion_limit_dex).dex
     torch.testing.assert_close(moved, -wanted, atol=1e-5, rtol=0)
-    table = MeanResidualTable.fit(again.fitted().select(rows))
-    held = evaluate(model, again).tables["held-out times"]
-    points = data.part(TEST_TIMES)
-    error = points.background[:, 0] - points.log10_ne_m3 + torch.tensor(table.predict(points))
-    assert held.loc["all", "mean residuals"] == pytest.approx(error.square().mean().sqrt().item(), rel=1e-4)
 
 
 def test_before_the_epoch_told_targets_are_those_observed(few, tmp_path):
@@ -99,6 +110,10 @@ def test_before_the_epoch_told_targets_are_those_observed(few, tmp_path):
     train(data, tmp_path / "run")
     rows = data.split.rows(TRAIN)
     assert torch.equal(data.targets[rows], data.points.log10_ne_m3[rows]) and (data.weights[rows] == 1).all()
+    for place in ("run", "moved"):
+        again = few(epochs=1, inversion_from_epoch=3)
+        correct_targets(again, RSTMRF(again.config, again.duration_hours), tmp_path / place)
+        assert torch.equal(again.targets[rows], again.points.log10_ne_m3[rows])
 
 
 @pytest.mark.parametrize("every", [1, 4])
