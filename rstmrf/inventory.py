@@ -3,7 +3,6 @@
 import json
 import shlex
 import warnings
-from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from rstmrf.data.run_data import split_by
 from rstmrf.data.splits import LEAST_BLOCKS
 from rstmrf.data.windows import processor_of
 from rstmrf.errors import InputError
+from rstmrf.inventory_report import Found, Report
 from rstmrf.parameters import options_of
 from rstmrf.readers.indices import find_installed_table, read_celestrak, read_csv, read_gfz, read_indices
 from rstmrf.readers.inputs import read_trained
@@ -22,49 +22,6 @@ from rstmrf.readers.kinds import Kind, kind_of, listed, one_path
 from rstmrf.readers.observation_files import list_files
 from rstmrf.readers.tec import find_files, load_tec, read_tec
 from rstmrf.units import hours_since
-
-SHOWN = 3
-
-
-@dataclass
-class Found:
-    """One input: what it is, how many files and records, from when to when, in which units, what was rejected."""
-
-    kind: str
-    n_files: int
-    count: str = ""
-    period: tuple[str, str] | None = None
-    units: str = ""
-    path: str = ""
-    rejected: list[str] = field(default_factory=list)
-
-    def lines(self) -> list[str]:
-        """For reading: a line, and one for each of the first reasons."""
-        period = " to ".join(self.period) if self.period else "nothing usable"
-        files = "1 file" if self.n_files == 1 else f"{self.n_files} files"
-        said = [f"{self.kind}: {files}, {', '.join(x for x in (self.count, period, self.units) if x)}"]
-        said += [f"  rejected: {reason}" for reason in self.rejected[:SHOWN]]
-        more = len(self.rejected) - SHOWN
-        return said + ([f"  and {more} more"] if more > 0 else [])
-
-
-@dataclass
-class Report:
-    """All that was found; `problems` keep it from being a run, `notes` do not; `command` trains on it."""
-
-    found: list[Found]
-    problems: list[str]
-    notes: list[str]
-    command: str | None = None
-
-    def as_dict(self) -> dict:
-        """Plain values for JSON."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        lines = [line for one in self.found for line in one.lines()]
-        lines += [f"note: {note}" for note in self.notes] + [f"missing: {problem}" for problem in self.problems]
-        return "\n".join(lines + ([f"train on it with:\n{self.command}"] if self.command else []))
 
 
 def check(*paths, config: RunConfig | None = None, start: str = "") -> Report:
@@ -81,8 +38,7 @@ def check(*paths, config: RunConfig | None = None, start: str = "") -> Report:
     files, notes = listed(paths), []
     kinds = {kind: [file for file in files if kind_of(file) is kind] for kind in Kind}
     observations, of_profiles = _observations(kinds[Kind.OBSERVATIONS], start)
-    config = config or preset_for(observations)
-    maps, of_tec = _tec(kinds[Kind.TEC], start, config, observations, notes)
+    maps, of_tec = _tec(kinds[Kind.TEC], start, config or RunConfig(), observations, notes)
     table, of_indices = _indices(kinds[Kind.INDICES], observations, notes)
     found = [one for one in (of_profiles, *of_tec, of_indices) if one]
     if others := kinds[Kind.OTHER]:
@@ -96,14 +52,15 @@ def check(*paths, config: RunConfig | None = None, start: str = "") -> Report:
         )
         if value is None
     ]
-    if problems or of_profiles is None or maps is None or table is None:
+    if problems or observations is None or of_profiles is None or maps is None or table is None:
         return Report(found, problems, notes)
     problems += [
         f"the {one.kind} lie scattered: put their files into one folder"
         for one in (of_profiles, maps[1])
         if not one.path
     ]
-    problems += _fit(observations, maps[0], table, config, notes)
+    config, unfit, of_fit = _suited(config, observations, maps[0], table)
+    problems, notes = problems + unfit, notes + of_fit
     paths_of = {
         "obs": of_profiles.path,
         "tec": maps[1].path,
@@ -115,10 +72,20 @@ def check(*paths, config: RunConfig | None = None, start: str = "") -> Report:
     return Report(found, problems, notes, None if problems else f"rstmrf train {' '.join(given)} --out run/")
 
 
-def preset_for(observations: xr.Dataset | None) -> RunConfig:
-    """The preset `month` where profiles fill enough days to hold whole ones out, else the default one."""
-    filled = 0 if observations is None else len(np.unique(observations["time"].values.astype("datetime64[D]")))
-    return RunConfig.preset("month") if filled >= LEAST_BLOCKS else RunConfig()
+def _suited(config, observations, tec, table) -> tuple[RunConfig, list[str], list[str]]:
+    """The settings, what keeps the inputs from making a run with them, and notes.
+
+    Without settings it is the preset `month` where profiles fill enough days to hold whole ones out, and it fits.
+    """
+    notes: list[str] = []
+    if config is None and len(np.unique(observations["time"].values.astype("datetime64[D]"))) >= LEAST_BLOCKS:
+        month = RunConfig.preset("month")
+        unfit = _fit(observations, tec, table, month, notes)
+        if not unfit:
+            return month, unfit, notes
+        notes = [f"they do not suit the preset month: {unfit[0]}"]
+    config = config or RunConfig()
+    return config, _fit(observations, tec, table, config, notes), notes
 
 
 def _observations(files, start):

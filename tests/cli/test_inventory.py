@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from rstmrf.config import RunConfig
-from rstmrf.inventory import check, preset_for
+from rstmrf.inventory import check
 from rstmrf.readers.kinds import one_path
 
 SMALL = RunConfig(seq_len=3, tec_downsample_factor=30)
@@ -113,9 +113,41 @@ def test_the_shortest_path_that_means_exactly_these_files(tmp_path, names, other
     assert one_path([tmp_path / name for name in names], find_files) == str(tmp_path / expected).removesuffix("/.")
 
 
-@pytest.mark.parametrize(("days", "preset"), [(4, "default"), (5, "month")])
-def test_days_of_profiles_decide_what_they_are_meant_for(days, preset):
-    time = np.datetime64("2024-09-01T12", "ns") + np.arange(days) * np.timedelta64(24, "h")
-    observations = xr.Dataset(coords={"time": ("point", time)})
-    assert preset_for(observations) == RunConfig.preset(preset)
-    assert preset_for(None) == RunConfig()
+def written(folder, days_of_profiles, days_of_maps, thin_observations, sample_tec, across_midnight=False):
+    """A folder of `.npy` profiles, maps and a table of so many days."""
+    day, two = (
+        np.timedelta64(24, "h"),
+        sample_tec.isel(time=slice(0, 48), lat=slice(None, None, 5), lon=slice(None, None, 5)),
+    )
+    first_day = thin_observations.isel(point=thin_observations["time"].values < np.datetime64("2019-04-26"))
+    some = first_day.isel(point=first_day["profile"].values % 24 == 0)
+    hours = (some["time"].values - np.datetime64("2019-04-25")) / np.timedelta64(1, "h")
+    rows = [
+        np.stack([some["lat"], some["lon"], some["alt_km"], hours + 24 * k, some["log10_ne_m3"]], axis=1)
+        for k in range(days_of_profiles)
+    ]
+    if across_midnight:
+        rows[-1][:, 3] += 24 * days_of_profiles + 0.03 - rows[-1][:, 3].max()
+    np.save(folder / "obs.npy", np.concatenate(rows))
+    maps = [two.assign_coords(time=two["time"] - day + k * 2 * day) for k in range(days_of_maps // 2 + 1)]
+    xr.concat(maps, dim="time").isel(time=slice(0, 24 * (days_of_maps + 1))).to_netcdf(
+        folder / "tec.nc", engine="h5netcdf"
+    )
+    time = np.datetime64("2019-04-20T00") + np.arange(24 * 15)
+    (folder / "Kp.csv").write_text("\n".join(["time,kp,f107", *(f"{one}:00,2.0,70.0" for one in time)]) + "\n")
+    return check(folder, start="2019-04-25")
+
+
+@pytest.mark.parametrize(
+    ("days", "of_maps", "midnight", "preset"),
+    [(5, 6, False, "month"), (4, 6, False, "default"), (4, 6, True, "default"), (5, 4, False, "default")],
+)
+def test_days_of_profiles_decide_what_they_are_meant_for(
+    tmp_path, thin_observations, sample_tec, days, of_maps, midnight, preset
+):
+    """Five days of usable profiles are meant for the preset month; a last profile beyond midnight is no fifth day."""
+    report = written(tmp_path, days, of_maps, thin_observations, sample_tec, midnight)
+    assert not report.problems, report.problems
+    assert ("--preset month" in report.command) == (preset == "month")
+    told = any("do not suit the preset month: split='days'" in note for note in report.notes)
+    assert told == (preset == "default" and (midnight or days == 5))
