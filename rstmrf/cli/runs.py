@@ -7,6 +7,7 @@ import typer
 
 from rstmrf.cli.output import on_terminal, print_json
 from rstmrf.cli.settings import settled, takes_settings
+from rstmrf.errors import InputError
 
 Obs = Annotated[str | None, typer.Option("--obs", metavar="PATH", help="Observations: file, folder or quoted pattern.")]
 Tec = Annotated[str | None, typer.Option("--tec", metavar="PATH", help="TEC maps: file, folder or quoted pattern.")]
@@ -62,16 +63,22 @@ def evaluate(
         bool,
         typer.Option("--unseen", help="Score on all profiles of --obs, which the run must not have been trained on."),
     ] = False,
+    min_profiles: Annotated[
+        int | None, typer.Option(min=1, help="Of --part and --unseen: cells with fewer are not scored; 100.")
+    ] = None,
     json: Json = False,
 ):
     """Score a run on what it held out, or on profiles of other files.
 
     Its own inputs are read again, from where they were or, if they were moved, from the paths given: they must be the
     files it was trained on. With --unseen, --obs are other files; --tec and --drivers are those of their hours, where
-    the run's own do not cover them.
+    the run's own do not cover them. A run that does not see the value of TEC needs no maps for that.
     """
+    limits = {} if min_profiles is None else {"min_profiles": min_profiles}
     if unseen:
-        _evaluate_unseen(run_dir, part, obs, tec, drivers, start, json)
+        if part is not None or obs is None:
+            raise InputError("--unseen needs the profiles, --obs, and has no --part: all of them are scored")
+        _evaluate_unseen(run_dir, {"tec_path": tec, "drivers_path": drivers, "start": start}, obs, limits, json)
         return
     from rstmrf.evaluation.evaluate import evaluate, validate
     from rstmrf.runs import open_run, stated_error_sigma
@@ -81,7 +88,7 @@ def evaluate(
     if part is None:
         found = evaluate(model, data)
     else:
-        found = validate(model, data, part=part, tec=maps, sigma=stated_error_sigma(model, data, part))
+        found = validate(model, data, part=part, tec=maps, sigma=stated_error_sigma(model, data, part), **limits)
     if json:
         print_json(found.as_dict())
         return
@@ -89,23 +96,24 @@ def evaluate(
         typer.echo(f"{name}\n{table.round(3).to_string()}\n")
 
 
-def _evaluate_unseen(run_dir, part, obs, tec, drivers, start, json):
-    from rstmrf.errors import InputError
-
-    if part is not None or obs is None:
-        raise InputError("--unseen needs the profiles, --obs, and has no --part: all of them are scored")
-    from rstmrf.evaluation.unseen import score_unseen
-    from rstmrf.predict.load import load
+def _evaluate_unseen(run_dir, paths, obs, limits, json):
+    from rstmrf.evaluation.unseen import predictor_at, score_unseen
+    from rstmrf.metrics.tables import MIN_DAYS, MIN_PROFILES
     from rstmrf.readers.inputs import read_trained
 
-    table, unanswered = score_unseen(load(run_dir, tec, drivers), read_trained(obs, start=start))
+    observations = read_trained(obs, start=paths["start"])
+    table, unanswered = score_unseen(predictor_at(run_dir, observations, **paths), observations, **limits)
     if json:
-        print_json({"unit": "dex, log10 Ne", "unanswered": unanswered, "scores": table.to_dict("records")})
+        known = table.astype(object).where(table.notna(), None)
+        print_json({"unit": "dex, log10 Ne", "unanswered": unanswered, "scores": known.to_dict("records")})
         return
     if unanswered:
         typer.echo(f"{unanswered} points lie in hours or at altitudes that the run cannot answer, and are left out")
     columns = ["stratum", "cell", "prediction", "profiles", "days", "rmse", "rmse_low", "rmse_high", "skill", "bias"]
     typer.echo(table[columns].round(3).to_string(index=False))
+    if not table["estimable"].all():
+        least = limits.get("min_profiles", MIN_PROFILES)
+        typer.echo(f"NaN: cells of fewer than {least} profiles (--min-profiles) or {MIN_DAYS} days are not scored")
 
 
 @takes_settings(listed=False)
@@ -115,7 +123,9 @@ def memory(
     windows: Annotated[
         int | None, typer.Option(help="Unique windows in a batch; by default the most there can be.")
     ] = None,
-    measure: Annotated[bool, typer.Option("--measure", help="Run three steps, too, and measure.")] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Run three steps of each member, too, and measure.")
+    ] = False,
     json: Json = False,
 ):
     """Foretell what a training step takes, without allocating it; every option of `train` that is a setting counts."""

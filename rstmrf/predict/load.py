@@ -89,7 +89,7 @@ def _other_hours(first: LoadedModel, own: RunInputs | None, tec, indices) -> tup
     if config.time_mode != "diurnal":
         _refuse_beyond(config, said, days)
     start = days[0] if config.time_mode == "diurnal" or said.start is None else said.start
-    return start, RunInputs(maps, table, _background(own, table, days))
+    return start, RunInputs(maps, table, _background(config, own, table, days))
 
 
 def _indices(config: RunConfig, own, maps, indices) -> xr.Dataset:
@@ -105,10 +105,14 @@ def _indices(config: RunConfig, own, maps, indices) -> xr.Dataset:
     return own.indices
 
 
-def _background(own, table, days) -> IriBackground:
-    """IRI of the days: by the indices given, or by the run's own drivers where these hold no 81-day mean."""
+def _background(config: RunConfig, own, table, days) -> IriBackground:
+    """IRI of the days: by the indices given, or by the run's own drivers where these hold no 81-day mean.
+
+    A forecast's residual was learned from the background by trailing means, and is added to such a one.
+    """
     if "f107_81d_sfu" in table:
-        drivers = ionosphere_drivers(table, days)
+        known_until = days[-1] + DAY if config.mode == "forecast" else None
+        drivers = ionosphere_drivers(table, days, known_until=known_until)
         return IriBackground(days[0], drivers["ig12"], drivers["f107_81d_sfu"])
     first = np.datetime64(own.iri.start.isoformat(), "D")
     if days[0] < first or days[-1] >= first + own.iri.n_days:

@@ -133,24 +133,59 @@ def test_a_part_is_scored_by_every_table(rstmrf, run_dir):
     assert "IRI scaled by TEC" in {row["prediction"] for row in part["tables"]["scores"]}
 
 
-def test_profiles_of_other_files_are_scored(rstmrf, run_dir, own_folder, tmp_path):
-    """Those of the run itself stand for new ones here: what it says of them can be asked of the predictor."""
-    folder = tmp_path / "others"
-    folder.mkdir()
+def refuse_nan(word):
+    raise ValueError(f"{word} is no JSON")
+
+
+@pytest.fixture(scope="module")
+def others(own_folder, tmp_path_factory):
+    """Profiles of one half of a day of the run itself, which stand for new ones."""
+    folder = tmp_path_factory.mktemp("others")
     for file in sorted((own_folder / "profiles").glob("20190425_1*.txt")):
         shutil.copy(file, folder)
-    found = json.loads(rstmrf("evaluate", run_dir, "--unseen", "--obs", folder, "--json").stdout)
+    return folder
+
+
+def test_profiles_of_other_files_are_scored(rstmrf, run_dir, others):
+    """What it says of them can be asked of the predictor."""
+    said = rstmrf("evaluate", run_dir, "--unseen", "--obs", others, "--json", "--min-profiles", 10).stdout
+    found = json.loads(said, parse_constant=refuse_nan)
     every = {row["prediction"]: row for row in found["scores"] if row["stratum"] == "all"}
-    assert found["unanswered"] == 0 and every["R-STMRF"]["days"] == 1
-    points = read_observations(folder)
+    assert found["unanswered"] == 0 and every["R-STMRF"]["days"] == 1 and every["R-STMRF"]["rmse_low"] is None
+    points = read_observations(others)
     asked = load(run_dir).at(points)
     squares = (asked["log10_ne_m3"] - points["log10_ne_m3"]) ** 2
     mean = squares.groupby(points["profile"]).mean().mean()
     assert every["R-STMRF"]["profiles"] == len(np.unique(points["profile"]))
-    if every["R-STMRF"]["estimable"]:
-        assert every["R-STMRF"]["rmse"] == pytest.approx(float(np.sqrt(mean)), rel=1e-4)
+    assert every["R-STMRF"]["rmse"] == pytest.approx(float(np.sqrt(mean)), rel=1e-4)
+    few = rstmrf("evaluate", run_dir, "--unseen", "--obs", others).stdout
+    assert "NaN: cells of fewer than 100 profiles (--min-profiles) or 2 days are not scored" in few
     done = rstmrf("evaluate", run_dir, "--unseen")
     assert done.exit_code == 2 and "--unseen needs the profiles" in done.stderr
+
+
+def test_profiles_of_other_days_need_indices_alone(rstmrf, run_dir, others, tmp_path):
+    """A month later, where the run's own maps and indices do not reach."""
+    folder, later = tmp_path / "later", np.timedelta64(30, "D")
+    folder.mkdir()
+    for file in others.iterdir():
+        shutil.copy(file, folder / file.name.replace("20190425", "20190525"))
+    time = np.datetime64("2019-05-20T00") + np.arange(24 * 10)
+    (tmp_path / "Kp.csv").write_text("\n".join(["time,kp,f107", *(f"{one}:00,2.0,70.0" for one in time)]) + "\n")
+    words = ("evaluate", run_dir, "--unseen", "--obs", folder, "--min-profiles", 10, "--json")
+    done = rstmrf(*words)
+    assert done.exit_code == 2 and "give the maps and indices of their hours" in done.stderr
+    found = json.loads(rstmrf(*words, "--drivers", tmp_path / "Kp.csv").stdout)
+    assert found["unanswered"] == 0
+    every = {row["prediction"]: row for row in found["scores"] if row["stratum"] == "all"}
+    assert np.isfinite(every["R-STMRF"]["rmse"]) and every["IRI"]["profiles"] == len(list(others.iterdir()))
+    start = np.datetime64("2019-04-25") + later
+    maps = np.full((48, 37, 73), 10.0, np.float32)
+    np.save(tmp_path / "tec.npy", maps)
+    with_maps = ("--drivers", tmp_path / "Kp.csv", "--tec", tmp_path / "tec.npy", "--start", str(start))
+    told = json.loads(rstmrf(*words, *with_maps).stdout)["scores"]
+    both = [[row["rmse"] for row in rows if row["estimable"]] for rows in (told, found["scores"])]
+    assert both[0] == pytest.approx(both[1], rel=1e-6)
 
 
 def test_memory_counts_the_members_of_an_ensemble(rstmrf):

@@ -15,6 +15,7 @@ from rstmrf.errors import InputError
 from rstmrf.model.weights import load_model, save_model
 from rstmrf.model.whole import RSTMRF
 from rstmrf.predict import Predictor, load
+from rstmrf.predict.load import _background
 from rstmrf.readers.indices import given_indices
 from rstmrf.uncertainty import Ensemble
 
@@ -158,3 +159,13 @@ def test_damaged_inputs_are_said(stating_run, tmp_path):
     with pytest.raises(InputError, match=r"inputs\.nc: the run's maps and indices cannot be read"):
         load(tmp_path)
     assert load_model(tmp_path).config == data.config
+
+
+def test_a_forecast_is_added_to_the_background_it_was_learned_from(sample_indices, tiny_config):
+    """Trailing means of F10.7, for the centred one holds forty days that are to come."""
+    days = np.arange(np.datetime64("2019-04-25"), np.datetime64("2019-04-27"))
+    forecast = tiny_config.changed(mode="forecast", split="last-days")
+    for config, mean in ((tiny_config, "f107_81d_sfu"), (forecast, "f107_81d_trailing_sfu")):
+        iri = _background(config, None, sample_indices, days)
+        daily = sample_indices[mean].sel(time=days.astype("datetime64[ns]")).values
+        np.testing.assert_allclose(np.asarray(iri.f107)[: len(days)], daily, rtol=1e-6)
