@@ -111,7 +111,7 @@ def _evaluate_unseen(run_dir, paths, obs, limits, json):
         typer.echo(f"{unanswered} points lie in hours or at altitudes that the run cannot answer, and are left out")
     columns = ["stratum", "cell", "prediction", "profiles", "days", "rmse", "rmse_low", "rmse_high", "skill", "bias"]
     typer.echo(table[columns].round(3).to_string(index=False))
-    if not table["estimable"].all():
+    if not table["estimable"].to_numpy().all():
         least = limits.get("min_profiles", MIN_PROFILES)
         typer.echo(f"NaN: cells of fewer than {least} profiles (--min-profiles) or {MIN_DAYS} days are not scored")
 
