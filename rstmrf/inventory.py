@@ -83,7 +83,7 @@ def _suited(config, observations, tec, table) -> tuple[RunConfig, list[str], lis
         unfit = _fit(observations, tec, table, month, notes)
         if not unfit:
             return month, unfit, notes
-        notes = [f"they do not suit the preset month: {unfit[0]}"]
+        notes = [f"these files do not suit the preset month: {unfit[0]}"]
     config = config or RunConfig()
     return config, _fit(observations, tec, table, config, notes), notes
 
