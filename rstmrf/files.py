@@ -34,9 +34,7 @@ DAMAGED = (
 
 #: what the system says of a place that takes no more, or nothing at all
 NOT_WRITABLE = {
-    getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EEXIST", "ENOTDIR")
-    if hasattr(errno, name)
+    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM") if hasattr(errno, name)
 }
 
 
@@ -46,6 +44,9 @@ def writing(place, remedy: str = "free space there, or give another place"):
     try:
         yield
     except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTDIR):
+            said = f"a file stands in the place of a folder: {error.filename}"
+            raise InputError(f"{place}: cannot be written, because {said}; give another place") from error
         if error.errno not in NOT_WRITABLE:
             raise
         raise InputError(f"{place}: cannot be written ({error.strerror}); {remedy}") from error

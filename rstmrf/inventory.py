@@ -47,23 +47,26 @@ def check(*paths, config: RunConfig | None = None, start: str = "") -> Report:
         f"no usable {name}; {remedy}"
         for name, value, remedy in (
             ("observations", observations, "see `rstmrf fetch cosmic2`, `rstmrf fetch fy3d`"),
-            ("TEC maps", maps, "see `rstmrf fetch tec`"),
+            ("TEC maps", maps if of_tec else "none are given", "see `rstmrf fetch tec`"),
             ("table of Kp and F10.7", table, "see `rstmrf fetch indices`"),
         )
         if value is None
     ]
-    if problems or observations is None or of_profiles is None or maps is None or table is None:
+    if problems or observations is None or of_profiles is None or table is None:
         return Report(found, problems, notes)
+    tec, of_maps = maps or (None, None)
+    if of_maps is None:
+        notes.append("without TEC maps a run has no direction loss; `rstmrf fetch tec` gets maps")
     problems += [
         f"the {one.kind} lie scattered: put their files into one folder"
-        for one in (of_profiles, maps[1])
-        if not one.path
+        for one in (of_profiles, of_maps)
+        if one and not one.path
     ]
-    config, unfit, of_fit = _suited(config, observations, maps[0], table)
+    config, unfit, of_fit = _suited(config, observations, tec, table)
     problems, notes = problems + unfit, notes + of_fit
     paths_of = {
         "obs": of_profiles.path,
-        "tec": maps[1].path,
+        "tec": of_maps.path if of_maps else "",
         "drivers": of_indices.path if of_indices else "",
         "start": start,
     }
@@ -116,7 +119,7 @@ def _tec(files, start, config, observations, notes):
             continue
         key = (ds.attrs["source_centre"], ds.sizes["lat"], ds.sizes["lon"])
         by_centre.setdefault(key, []).append((file, ds["time"].values))
-    best = None
+    candidates = []
     for (centre, n_lat, n_lon), parts in by_centre.items():
         time = np.unique(np.concatenate([times for _, times in parts]))
         own = [file for file, _ in parts]
@@ -124,20 +127,19 @@ def _tec(files, start, config, observations, notes):
         one.path = one_path(own, find_files)
         found.append(one)
         covered = 0 if observations is None else _hours_within(observations, time)
-        if best is None or (covered, len(time)) > best[0]:
-            best = (covered, len(time)), own, one
-    if best is None:
-        return None, found
-    if len(by_centre) > 1:
-        notes.append(
-            f"maps of {len(by_centre)} centres or grids: those of {best[2].path} serve best, and are taken alone"
-        )
-    try:
-        gaps = "leave-out" if config.missing_hours == "mask" else "error"
-        return (load_tec(best[1], start=start or None, gaps=gaps), best[2]), found
-    except InputError as error:
-        best[2].rejected.append(str(error))
-        return None, found
+        candidates.append(((covered, len(time)), own, one))
+    gaps = "leave-out" if config.missing_hours == "mask" else "error"
+    for _, own, one in sorted(candidates, key=lambda candidate: candidate[0], reverse=True):
+        try:
+            maps = load_tec(own, start=start or None, gaps=gaps)
+        except InputError as error:
+            one.rejected.append(str(error))
+            continue
+        if len(candidates) > 1:
+            named = one.path or one.kind.removeprefix("TEC maps of ")
+            notes.append(f"maps of {len(candidates)} centres or grids: those of {named} serve best, taken alone")
+        return (maps, one), found
+    return None, found
 
 
 def _indices(files, observations, notes):
@@ -178,11 +180,16 @@ def _fit(observations, tec, table, config, notes) -> list[str]:
     """What keeps the three from making a run with these settings."""
     time = observations["time"].values
     first, last = time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]")
-    period = " to ".join(_period(tec["time"].values))
-    if not _hours_within(observations, tec["time"].values):
-        own = " to ".join(_period(time))
-        return [f"the maps go from {period}, the observations from {own}: get maps of these days and of the one before"]
-    first_hour = min(first, max(tec["time"].values[0], first - np.timedelta64(config.seq_len, "h")))
+    before, windows = first - np.timedelta64(config.seq_len, "h"), "Kp and F10.7"
+    if tec is not None:
+        period = " to ".join(_period(tec["time"].values))
+        windows, before = f"TEC maps ({period})", max(tec["time"].values[0], before)
+        if not _hours_within(observations, tec["time"].values):
+            own = " to ".join(_period(time))
+            return [
+                f"the maps go from {period}, the observations from {own}: get maps of these days and the one before"
+            ]
+    first_hour = min(first, before)
     try:
         indices = read_indices(table, first_hour, last + np.timedelta64(23, "h"))
         processor = processor_of(config, first, tec, indices)
@@ -191,12 +198,12 @@ def _fit(observations, tec, table, config, notes) -> list[str]:
     hours = torch.from_numpy(hours_since(time, first)).float()
     usable = processor.usable(hours).numpy()
     if not usable.any():
-        return [f"no observation has a whole window of {config.seq_len} h of TEC maps; the maps go from {period}"]
+        return [f"no observation has a whole window of {config.seq_len} h of {windows}"]
     if not usable.all():
         lost = 100 * (1 - usable.mean())
         notes.append(
-            f"{lost:.0f} % of the points lack a whole window of {config.seq_len} h of TEC maps ({period}) and would be "
-            "left out; the maps must begin that many hours before the observations"
+            f"{lost:.0f} % of the points lack a whole window of {config.seq_len} h of {windows} and would be left out; "
+            "they must begin that many hours before the observations"
         )
         notes += sentences(coverage(observations, tec, indices, config))
     days = np.arange(first, last + 1)

@@ -36,6 +36,8 @@ def read_parameters(namespace: dict[str, Any]) -> tuple[RunConfig, dict[str, Any
         if type(value) is not type(NOTEBOOK_DEFAULTS[key]):
             wanted = "True or False" if key == "resume" else "a path or date as text, or '' for the sample"
             raise InputError(f"{key}={value!r} is not accepted; give {wanted}")
+    if not others["run_dir"]:
+        raise InputError("run_dir (--out) is empty; give a folder for the run")
     return RunConfig.preset(name, **given), others
 
 

@@ -112,7 +112,8 @@ def check(
 
     Where no setting is given, profiles of five days and more are meant for the preset month.
     """
-    config = settled(given)[0] if given else None
+    config, named = settled(given) if given else (None, {})
+    start = start or named.get("start")
     from rstmrf.inventory import check
 
     found = check(*paths, config=config, start=start or "")

@@ -46,9 +46,10 @@ def predict(
     from rstmrf.readers.tracks import read_track
 
     places = read_track(track) if track else grid_axes(grid, time, lat, lon, alt)
-    from rstmrf.predict import load
+    from rstmrf.predict.load import load_at
 
-    predictor = load(run_dir, tec=tec, indices=drivers)
+    moments = places["time"].values if track else places["time"]
+    predictor = load_at(run_dir, moments, tec, drivers)
     if track:
         _write(predictor.at(places), out)
     elif out.suffix == ".zarr":
@@ -127,7 +128,10 @@ def show(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="PAGE", help="A page, .html, or a picture, .png, .pdf or .svg; by default a page."
+            "--out",
+            "-o",
+            metavar="PAGE",
+            help="A page, .html, or a picture, .png, .pdf or .svg; by default a page, of a track a picture.",
         ),
     ] = None,
     time: Annotated[str | None, typer.Option(metavar="TIME", help="UT of what is shown; the first by default.")] = None,
@@ -136,11 +140,15 @@ def show(
     """A grid as a globe to turn and slice, on a page that needs no network; or a grid or track as a picture."""
     from rstmrf.figures.products import open_product
 
-    ds, out = open_product(file), out or file.with_suffix(".html")
+    ds = open_product(file)
+    out = out or file.with_suffix(".html" if "alt_km" in ds.dims else ".png")
+    if not out.parent.is_dir():
+        raise InputError(f"--out {out}: there is no folder {out.parent}; make it first")
     if out.suffix == ".html":
         from rstmrf.figures.interactive import write_page
 
-        write_page(ds, out, time=time, alt_km=alt)
+        with writing(f"--out {out}"):
+            write_page(ds, out, time=time, alt_km=alt)
     else:
         _picture(ds, out, time, alt)
     typer.echo(str(out))

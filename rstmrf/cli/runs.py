@@ -16,6 +16,7 @@ Drivers = Annotated[
 ]
 Start = Annotated[str | None, typer.Option("--start", metavar="DATE", help="From when hours in .npy files count.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+FINISHED = ("model.safetensors", "ensemble.json")  # what a run leaves that came to its end
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.")]
 
 
@@ -28,6 +29,7 @@ def train(
     start: Start = None,
     out: Annotated[str | None, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run; out/train.")] = None,
     resume: Annotated[bool | None, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")] = False,
     json: Json = False,
 ):
     """Train a field and score it on what was held out; without files, on the packaged sample by its preset."""
@@ -37,6 +39,11 @@ def train(
     from rstmrf.runs import run_training
 
     run_dir, resume = paths.pop("run_dir"), paths.pop("resume")
+    if not (resume or overwrite) and any((Path(run_dir) / name).exists() for name in FINISHED):
+        raise InputError(
+            f"--out {run_dir} holds a finished run; give another folder, --overwrite to replace it, "
+            "or --resume to go on with it"
+        )
     run = run_training(config, paths, run_dir, resume=resume, progress=on_terminal())
     scores = run.evaluation.overall
     if json:
@@ -97,12 +104,15 @@ def evaluate(
 
 
 def _evaluate_unseen(run_dir, paths, obs, limits, json):
-    from rstmrf.evaluation.unseen import predictor_at, score_unseen
-    from rstmrf.metrics.tables import MIN_DAYS, MIN_PROFILES
+    from rstmrf.evaluation.unseen import score_unseen
+    from rstmrf.metrics.tables import MIN_PROFILES
+    from rstmrf.predict.load import load_at
     from rstmrf.readers.inputs import read_trained
 
     observations = read_trained(obs, start=paths["start"])
-    table, unanswered = score_unseen(predictor_at(run_dir, observations, **paths), observations, **limits)
+    run, time = load_at(run_dir, observations["time"].values, **paths), observations["time"].values
+    _say_if_seen(run.description.period if run.description else None, time)
+    table, unanswered = score_unseen(run, observations, **limits)
     if json:
         known = table.astype(object).where(table.notna(), None)
         print_json({"unit": "dex, log10 Ne", "unanswered": unanswered, "scores": known.to_dict("records")})
@@ -113,7 +123,21 @@ def _evaluate_unseen(run_dir, paths, obs, limits, json):
     typer.echo(table[columns].round(3).to_string(index=False))
     if not table["estimable"].to_numpy().all():
         least = limits.get("min_profiles", MIN_PROFILES)
-        typer.echo(f"NaN: cells of fewer than {least} profiles (--min-profiles) or {MIN_DAYS} days are not scored")
+        typer.echo(
+            f"NaN: cells of fewer than {least} profiles (--min-profiles), or of one day among several, are not scored"
+        )
+
+
+def _say_if_seen(period, time):
+    """A note on standard error where profiles lie within the hours that a run was trained on."""
+    import numpy as np
+
+    if period and np.min(time) <= np.datetime64(period[1]) and np.max(time) >= np.datetime64(period[0]):
+        typer.echo(
+            f"note: the run was trained on {period[0]} to {period[1]} UT, and some of these profiles lie within: "
+            "a score is that of unseen ones only where none of them was trained on",
+            err=True,
+        )
 
 
 @takes_settings(listed=False)

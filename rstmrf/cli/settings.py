@@ -4,6 +4,7 @@ import functools
 import inspect
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -146,7 +147,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             key = PATH_OPTIONS.get(key, key).replace("-", "_")
             if key in flat:
                 raise InputError(f"{path}: {key} stands there twice; once is accepted")
-            flat[key] = inner
+            flat[key] = inner.isoformat() if isinstance(inner, date) else inner  # TOML has dates of its own
     known = {*RunConfig.model_fields, *NOTEBOOK_DEFAULTS, "preset"}
     if unknown := [key for key in flat if key not in known]:
         raise InputError(f"{path}: there is no setting {unknown[0]!r}; the settings are {', '.join(sorted(known))}")

@@ -1,7 +1,5 @@
 """A run judged by profiles of other files than its own: another month, another mission, another instrument."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -10,34 +8,9 @@ from rstmrf.background.dip import dip_latitude
 from rstmrf.errors import InputError
 from rstmrf.metrics import score_table, strata_of
 from rstmrf.metrics.moments import profile_days
-from rstmrf.model.weights import load_model
 from rstmrf.predict import Predictor
-from rstmrf.predict.load import load, members_of
 from rstmrf.predict.places import answered
-from rstmrf.readers.indices import read_indices
-from rstmrf.readers.tec import load_tec
 from rstmrf.units import hours_since, local_time_hours
-
-
-def predictor_at(run_dir, observations: xr.Dataset, tec_path=None, drivers_path=None, start=None) -> Predictor:
-    """The predictor of a run in the hours of observations: by maps and indices of other files, or by its own.
-
-    Args:
-        tec_path, drivers_path, start: as of `load_inputs`; indices of the observations' days need no maps.
-
-    Raises:
-        InputError: as `load`, and as the readers.
-    """
-    members, _ = members_of(Path(run_dir))
-    config = load_model(members[0]).config
-    gaps = "leave-out" if config.missing_hours == "mask" else "error"
-    tec = load_tec(tec_path, start=start, gaps=gaps) if tec_path else None
-    if not drivers_path:
-        return load(run_dir, tec)
-    time = observations["time"].values
-    first, last = time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]") + np.timedelta64(23, "h")
-    before_hours = max(config.seq_len + config.lead_hours, config.driver_hours or 0)
-    return load(run_dir, tec, read_indices(drivers_path, first, last, before_hours=before_hours, gaps=gaps))
 
 
 def score_unseen(run: Predictor, observations: xr.Dataset, **limits) -> tuple[pd.DataFrame, int]:

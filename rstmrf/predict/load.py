@@ -51,6 +51,26 @@ def load(run_dir, tec=None, indices=None) -> Predictor:
     return Predictor(model, inputs.iri, processor, config=first.config, description=first.description)
 
 
+def load_at(run_dir, time, tec_path=None, drivers_path=None, start=None) -> Predictor:
+    """The predictor of a run at some times [datetime64, UTC]: by maps and indices of other files, or by its own.
+
+    Args:
+        tec_path, drivers_path: as of `load_inputs`; indices of the days of `time` need no maps.
+        start: of hours in a `.npy` of maps.
+
+    Raises:
+        InputError: as `load`, and as the readers.
+    """
+    config = load_model(members_of(Path(run_dir))[0][0]).config
+    gaps = "leave-out" if config.missing_hours == "mask" else "error"
+    tec = load_tec(tec_path, start=start, gaps=gaps) if tec_path else None
+    if not drivers_path:
+        return load(run_dir, tec)
+    first, last = np.min(time).astype("datetime64[D]"), np.max(time).astype("datetime64[D]") + np.timedelta64(23, "h")
+    before_hours = max(config.seq_len + config.lead_hours, config.driver_hours or 0)
+    return load(run_dir, tec, read_indices(drivers_path, first, last, before_hours=before_hours, gaps=gaps))
+
+
 def members_of(run_dir: Path) -> tuple[list[Path], float | None]:
     """Folders of models, and the scale of an ensemble's σ."""
     path = run_dir / ENSEMBLE

@@ -20,7 +20,8 @@ _EXTRAPOLATED, _BEYOND_IRI, _NO_WINDOW, _NO_DAY, _INVALID = COVERAGE
 _REMEDY = {
     _INVALID: "latitudes of -90 to 90, finite longitudes and altitudes, and whole times are accepted",
     _BEYOND_IRI: f"altitudes from {ALT_RANGE_KM[0]:g} to {ALT_RANGE_KM[1]:g} km are accepted",
-    _NO_DAY: "the background is given for {days}; put other maps and indices under the model with rstmrf.load",
+    _NO_DAY: "the background is given for {days}; give maps and indices "
+    "of other days (--tec and --drivers, or tec= and indices= of rstmrf.load)",
     _NO_WINDOW: "there is no whole window of TEC maps and indices; give maps and indices of the hours before it",
 }
 

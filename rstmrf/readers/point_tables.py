@@ -1,5 +1,6 @@
 """Tables of checked observation points, and the `.npy` form `[N, 5]` or `[N, 6]`: all profiles in one array."""
 
+import re
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,7 @@ SHUFFLED_BELOW_POINTS = 5.0
 MAX_HOURS = 50 * 365.25 * 24
 LOG10_NE_LOWEST_PEAK, LOG10_NE_HIGHEST = 8.0, 30.0
 LARGEST_MB = 1 << 14
+ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
@@ -130,13 +132,16 @@ def parse_start(start, path) -> np.datetime64:
     """`start` as datetime64[ns] in UTC; raises InputError where it is absent or no date."""
     if start is None:
         raise InputError(f"{path}: column 4 holds hours since a start; name it, as in start='2020-01-08'.")
+    iso = not isinstance(start, str) or ISO_DATE.match(start.strip())  # others read 05.04. as the 4th of May
     try:
-        time = pd.Timestamp(start)
+        time = pd.Timestamp(start) if iso else pd.NaT
         time = time.tz_convert(None) if time.tzinfo else time
     except (TypeError, ValueError):
         time = pd.NaT
     if time is pd.NaT or not 1957 <= time.year <= 2100:
-        raise InputError(f"start is {start!r}; accepted is a date such as '2020-01-08' or '2020-01-08T06:00'.")
+        raise InputError(
+            f"start is {start!r}; accepted is a date, year first, such as '2020-01-08' or '2020-01-08T06:00'."
+        )
     return time.to_datetime64().astype("datetime64[ns]")
 
 

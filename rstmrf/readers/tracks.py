@@ -62,7 +62,7 @@ def _column(table, name, accepted, path) -> np.ndarray:
         )
     try:
         if name == "time":
-            return pd.to_datetime(table[at], utc=True).dt.tz_localize(None).to_numpy("datetime64[ns]")
+            return pd.to_datetime(table[at], utc=True, format="ISO8601").dt.tz_localize(None).to_numpy("datetime64[ns]")
         return table[at].to_numpy(float) * accepted[at]
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: the column {at} cannot be read ({str(error).splitlines()[0]})") from None

@@ -122,7 +122,11 @@ def go_on(run_dir: Path, config: RunConfig, run: dict[str, str]) -> Path | None:
     if not (run_dir / CONFIG).exists():
         raise InputError(f"resume: {run_dir} holds no run; train first, or give the run_dir of a run that was stopped")
     saved = RunConfig.load(run_dir / CONFIG)
-    other = [key for key, value in saved if value != getattr(config, key) and key not in MAY_CHANGE]
+    other = [
+        f"{key} ({value} there, {getattr(config, key)} here)"
+        for key, value in saved
+        if value != getattr(config, key) and key not in MAY_CHANGE
+    ]
     if other:
         may = " and ".join(MAY_CHANGE)
         raise InputError(f"resume: {', '.join(other)} differ from the run in {run_dir}; only {may} may")

@@ -159,7 +159,7 @@ def test_profiles_of_other_files_are_scored(rstmrf, run_dir, others):
     assert every["R-STMRF"]["profiles"] == len(np.unique(points["profile"]))
     assert every["R-STMRF"]["rmse"] == pytest.approx(float(np.sqrt(mean)), rel=1e-4)
     few = rstmrf("evaluate", run_dir, "--unseen", "--obs", others).stdout
-    assert "NaN: cells of fewer than 100 profiles (--min-profiles) or 2 days are not scored" in few
+    assert "NaN: cells of fewer than 100 profiles (--min-profiles), or of one day among several, are not scored" in few
     done = rstmrf("evaluate", run_dir, "--unseen")
     assert done.exit_code == 2 and "--unseen needs the profiles" in done.stderr
 
@@ -259,3 +259,37 @@ def test_help_loads_neither_torch_nor_xarray():
     heavy = ("torch", "xarray", "pandas", "matplotlib", "pooch", "lightning")
     code = f"import sys, rstmrf.cli; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_a_finished_run_is_replaced_on_request_alone(rstmrf, run_dir, toml):
+    before = (run_dir / "model.safetensors").read_bytes()
+    done = rstmrf("train", "--config", toml, "--out", run_dir)
+    assert done.exit_code == 2 and "holds a finished run; give another folder, --overwrite" in done.stderr
+    assert (run_dir / "model.safetensors").read_bytes() == before
+    done = rstmrf("train", "--config", toml, "--out", "")
+    assert done.exit_code == 2 and "run_dir (--out) is empty" in done.stderr
+
+
+def test_another_day_is_predicted_by_indices_alone(rstmrf, run_dir, tmp_path):
+    time = np.datetime64("2019-05-20T00") + np.arange(24 * 10)
+    (tmp_path / "Kp.csv").write_text("\n".join(["time,kp,f107", *(f"{one}:00,2.0,70.0" for one in time)]) + "\n")
+    words = ("predict", run_dir, "--grid", "30x60x100", "--time", "2019-05-25T12", "-o", tmp_path / "ne.nc")
+    done = rstmrf(*words)
+    assert done.exit_code == 2 and "--tec and --drivers" in done.stderr
+    assert rstmrf(*words, "--drivers", tmp_path / "Kp.csv").exit_code == 0
+    assert np.isfinite(xr.load_dataset(tmp_path / "ne.nc")["ne_m3"]).all()
+    page = rstmrf("show", tmp_path / "ne.nc", "-o", tmp_path / "none" / "x.html")
+    assert page.exit_code == 2 and "there is no folder" in page.stderr
+
+
+def test_profiles_of_the_days_of_training_are_noted(rstmrf, run_dir, others):
+    done = rstmrf("evaluate", run_dir, "--unseen", "--obs", others)
+    assert "note: the run was trained on 2019-04-25T" in done.stderr
+
+
+@pytest.mark.parametrize("start", ["05.04.2019", "5/4/2019", "2019", "25 April 2019"])
+def test_dates_begin_with_the_year(rstmrf, tmp_path, start):
+    """The others can be read in two ways, and one of them is another day."""
+    np.save(tmp_path / "obs.npy", np.zeros((4, 5)))
+    done = rstmrf("check", tmp_path / "obs.npy", "--start", start)
+    assert "accepted is a date, year first" in done.stdout + done.stderr

@@ -70,8 +70,8 @@ def test_the_command_repeats_the_settings_that_were_checked(rstmrf, own_folder):
 
 
 def test_what_is_missing_is_said_with_its_remedy(rstmrf, own_folder):
-    done = rstmrf("check", own_folder / "profiles", own_folder / "Kp.csv")
-    assert done.exit_code == 2 and "missing: no usable TEC maps; see `rstmrf fetch tec`" in done.stdout
+    done = rstmrf("check", own_folder / "maps", own_folder / "Kp.csv")
+    assert done.exit_code == 2 and "missing: no usable observations; see `rstmrf fetch cosmic2`" in done.stdout
 
 
 def test_maps_of_other_days_are_noticed(own_folder, tmp_path, sample_tec):
@@ -151,3 +151,33 @@ def test_days_of_profiles_decide_what_they_are_meant_for(
     assert ("--preset month" in report.command) == (preset == "month")
     told = any("do not suit the preset month: split='days'" in note for note in report.notes)
     assert told == (preset == "default" and (midnight or days == 5))
+
+
+def test_without_maps_a_run_is_offered_that_has_no_direction_loss(tmp_path, thin_observations, sample_tec):
+    report = written(tmp_path, 5, 6, thin_observations, sample_tec)
+    (tmp_path / "tec.nc").unlink()
+    bare = check(tmp_path, start="2019-04-25")
+    assert not bare.problems and "--tec" not in bare.command and "--preset month" in bare.command
+    assert any("no direction loss" in note for note in bare.notes) and "--tec" in report.command
+
+
+def test_a_centre_whose_maps_have_a_gap_is_passed_over(tmp_path, thin_observations, sample_tec):
+    written(tmp_path, 4, 6, thin_observations, sample_tec)
+    with xr.open_dataset(tmp_path / "tec.nc", engine="h5netcdf") as ds:
+        whole = ds.load()
+    for number, hours in enumerate((slice(0, 60), slice(100, None))):
+        part = whole.isel(time=hours).assign_attrs(source_centre="other")
+        later = np.timedelta64(24 * 365 * number, "h")
+        part.isel(lat=slice(None, None, 2)).assign_coords(time=part["time"] + later).to_netcdf(
+            tmp_path / f"other{number}.nc", engine="h5netcdf"
+        )
+    report = check(tmp_path, start="2019-04-25")
+    assert not report.problems and "tec.nc" in report.command
+
+
+def test_settings_of_a_file_hold_for_the_check_too(tmp_path, thin_observations, sample_tec, rstmrf):
+    """A date without quotes is TOML's own kind of value."""
+    written(tmp_path, 4, 6, thin_observations, sample_tec)
+    (tmp_path / "run.toml").write_text("start = 2019-04-25\nepochs = 3\n")
+    done = rstmrf("check", tmp_path, "--config", tmp_path / "run.toml")
+    assert done.exit_code == 0 and "--start 2019-04-25" in done.stdout and "epochs=3" in done.stdout

@@ -151,7 +151,7 @@ def test_only_the_same_run_goes_on(few, tmp_path):
     with pytest.raises(InputError, match=r"resume: .*none holds no run; train first"):
         train(few(), tmp_path / "none", resume=True)
     train(few(epochs=1), tmp_path / "run")
-    with pytest.raises(InputError, match="resume: batch_size differ from the run"):
+    with pytest.raises(InputError, match=r"resume: batch_size \(256 there, 64 here\) differ from the run"):
         train(few(epochs=2, batch_size=64), tmp_path / "run", resume=True)
     assert RunConfig.load(tmp_path / "run" / "config.json").batch_size == 256
 

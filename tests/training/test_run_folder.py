@@ -140,5 +140,7 @@ def test_a_file_in_the_place_of_a_run_is_named(tmp_path, tiny_data, size):
     data = tiny_data.with_seed(0)
     data.config = data.config.changed(ensemble_size=size)
     (tmp_path / "run").write_text("a file")
-    with pytest.raises(InputError, match=r"run: cannot be written .* give another run_dir"):
+    with pytest.raises(
+        InputError, match=r"run: cannot be written, because a file stands in the place of a folder: .*run; give another"
+    ):
         rstmrf.train(data, tmp_path / "run")
