@@ -185,6 +185,9 @@ def _columns(profile: Profile, keep: np.ndarray) -> dict[str, np.ndarray]:
     return columns | {n: values[keep].astype(OPTIONAL_TYPES[n]) for n, values in given.items() if values is not None}
 
 
+BEYOND_A_POLE = ": latitude "  # of what `occultations` says of a place that is out of range
+
+
 def _report(rejected: list[dict], n_files: int, usable: bool) -> None:
     """Raise if nothing is left, warn if something was left out."""
     if not rejected:
@@ -192,6 +195,12 @@ def _report(rejected: list[dict], n_files: int, usable: bool) -> None:
     first = rejected[0]["reason"]
     if not usable:
         raise InputError(first if n_files == 1 else f"None of {n_files} files could be used; the first: {first}")
+    beyond = [entry["reason"] for entry in rejected if BEYOND_A_POLE in entry["reason"]]
+    if len(beyond) > max(1, n_files / 4):  # the others, whose longitudes happen to lie within 90°, would be taken
+        raise InputError(
+            f"{len(beyond)} of {n_files} files hold latitudes beyond 90 degrees, so that longitude and latitude may be "
+            f"exchanged in all of them; text profiles begin with longitude. The first: {beyond[0]}"
+        )
     shown = " ".join(entry["reason"] for entry in rejected[:REASONS_IN_WARNING])
     more = len(rejected) - REASONS_IN_WARNING
     tail = f" And {more} more, see attrs['qc_rejected']." if more > 0 else ""

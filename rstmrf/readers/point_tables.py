@@ -36,6 +36,7 @@ SHUFFLED_BELOW_POINTS = 5.0
 MAX_HOURS = 50 * 365.25 * 24
 LOG10_NE_LOWEST_PEAK, LOG10_NE_HIGHEST = 8.0, 30.0
 LARGEST_MB = 1 << 14
+HIGHEST_MIDDLE_KM = 50_000.0  # no occultation is as high; numbers as large are metres
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -171,6 +172,10 @@ def _refuse_foreign(path: Path, block: Float[np.ndarray, "row column"], rows: In
             raise InputError(
                 f"{path}: row {rows[bad[0]]} holds {block[bad[0], column]:g} in column {column + 1}; {rule}."
             )
+
+    middle_km = np.nanmedian(block[:, 2]) if np.isfinite(block[:, 2]).any() else 0.0
+    if middle_km > HIGHEST_MIDDLE_KM:
+        raise InputError(f"{path}: half of column 3 lies above {middle_km:g}; it must be altitude in km, not in m.")
 
 
 def _check_peak(path: Path, highest_log10_ne: float) -> None:

@@ -280,3 +280,22 @@ def test_a_sixth_column_is_the_azimuth_and_may_be_unknown(tmp_path):
     xr.testing.assert_equal(
         ds.drop_vars("azimuth_deg"), read_observations(save(tmp_path / "five.npy", table(2)), start=START)
     )
+
+
+def test_exchanged_columns_of_a_folder_are_not_half_taken(tmp_path, thin_observations):
+    """Half of all longitudes could be latitudes, so half of the files would pass."""
+    number = thin_observations["profile"].values
+    for count, one in enumerate(np.unique(number)[:24]):
+        some = thin_observations.isel(point=number == one)
+        columns = [some["lat"], some["lon"], some["alt_km"], 10.0 ** some["log10_ne_m3"]]  # latitude first: wrong
+        np.savetxt(tmp_path / f"20190425_{count:02d}00.txt", np.stack(columns, axis=1), fmt="%.6g")
+    with pytest.raises(InputError, match="longitude and latitude may be exchanged in all of them; text profiles begin"):
+        read_observations(tmp_path)
+
+
+def test_altitudes_in_metres_are_refused(tmp_path):
+    rows = np.tile([10.0, 20.0, 300e3, 1.0, 11.0], (40, 1))
+    rows[:, 2] += 5000.0 * np.arange(40)
+    np.save(tmp_path / "metres.npy", rows)
+    with pytest.raises(InputError, match="half of column 3 lies above 397500; it must be altitude in km, not in m"):
+        read_observations(tmp_path / "metres.npy", start="2019-04-25")
