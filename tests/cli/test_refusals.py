@@ -20,7 +20,7 @@ def sentence(done):
         (["train", "--set", "use_amp=perhaps"], "use_amp='perhaps' is not accepted"),
         (["train", "--set", "tec_downsample_factor=7"], "does not divide 180"),
         (["train", "--preset", "huge"], "preset='huge' is unknown"),
-        (["train", "--config", "nowhere.toml"], "nowhere.toml: cannot be read as TOML"),
+        (["train", "--config", "nowhere.toml"], "nowhere.toml: there is no such file"),
         (["train", "--obs", "nowhere", "--tec", "nowhere/*.Z"], "nothing matches nowhere/*.Z"),
         (["train", "--tec", "nowhere"], "obs_path is empty; give observations with the TEC maps"),
         (["predict", "nowhere", "-o", "ne.nc"], "give either --grid with --time, or --track"),
