@@ -1,12 +1,13 @@
-"""Whether memory grows while a run trains for an hour: `python -m studies.long_run [--minutes M]`.
+"""Whether memory grows while a run trains for more than an hour: `python -m studies.long_run [--minutes M]`.
 
 The packaged sample is trained on with batches of 2048 for as long as was asked, with validation, checkpoints and log at
-each epoch, of which there are a thousand: what a run keeps by mistake, it keeps at a step or at an epoch. Every five
+each epoch, of which there are thousands: what a run keeps by mistake, it keeps at a step or at an epoch. Every five
 seconds the process's resident memory is noted, with what the allocator has given out (glibc alone tells it) and the
 number of objects that Python's collector follows. The slope is that of a line through the resident memory after a
 warm-up; its interval is from residuals drawn anew in blocks of minutes, for neighbours are alike. Results are kept in
 `results/long_run.json`, and in `results/long_run_system.json` with `RSTMRF_ALLOCATOR=system`, which leaves the heap to
-the C library.
+the C library. `results/long_run_first.json` keeps a first run of an hour that was judged from its tenth minute on, when
+resident memory had not settled yet.
 """
 
 import argparse
@@ -142,9 +143,9 @@ def run(minutes: float, folder: Path) -> list[dict]:
 def main():
     """Train, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--minutes", type=float, default=70.0)
     parser.add_argument(
-        "--warm-up", type=float, default=10.0, help="minutes at the beginning that the slope leaves out"
+        "--warm-up", type=float, default=30.0, help="minutes at the beginning that the slope leaves out"
     )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
