@@ -44,11 +44,11 @@ def check(*paths, config: RunConfig | None = None, start: str = "") -> Report:
     if others := kinds[Kind.OTHER]:
         notes.append(f"{len(others)} other files were passed over, such as {others[0]}")
     problems = [
-        f"no usable {name}; {remedy}"
-        for name, value, remedy in (
-            ("observations", observations, "see `rstmrf fetch cosmic2`, `rstmrf fetch fy3d`"),
-            ("TEC maps", maps if of_tec else "none are given", "see `rstmrf fetch tec`"),
-            ("table of Kp and F10.7", table, "see `rstmrf fetch indices`"),
+        f"no usable {name}; {'all that was found was rejected' if rejected else remedy}"
+        for name, value, rejected, remedy in (
+            ("observations", observations, of_profiles, "see `rstmrf fetch cosmic2`, `rstmrf fetch fy3d`"),
+            ("TEC maps", maps if of_tec else "none are given", of_tec, "see `rstmrf fetch tec`"),
+            ("table of Kp and F10.7", table, of_indices, "see `rstmrf fetch indices`"),
         )
         if value is None
     ]

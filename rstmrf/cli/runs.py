@@ -39,6 +39,8 @@ def train(
     from rstmrf.runs import run_training
 
     run_dir, resume = paths.pop("run_dir"), paths.pop("resume")
+    if Path(run_dir).is_file():
+        raise InputError(f"--out {run_dir} is a file; give a folder for the run")
     if not (resume or overwrite) and any((Path(run_dir) / name).exists() for name in FINISHED):
         raise InputError(
             f"--out {run_dir} holds a finished run; give another folder, --overwrite to replace it, "

@@ -47,7 +47,7 @@ def _array(file):
     try:
         n_axes = np.load(file, mmap_mode="r").ndim
     except (OSError, ValueError, EOFError):
-        return Kind.OTHER
+        return Kind.OBSERVATIONS  # whose reader says what is wrong with it
     return {2: Kind.OBSERVATIONS, 3: Kind.TEC}.get(n_axes, Kind.OTHER)
 
 

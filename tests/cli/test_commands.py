@@ -268,6 +268,8 @@ def test_a_finished_run_is_replaced_on_request_alone(rstmrf, run_dir, toml):
     assert (run_dir / "model.safetensors").read_bytes() == before
     done = rstmrf("train", "--config", toml, "--out", "")
     assert done.exit_code == 2 and "run_dir (--out) is empty" in done.stderr
+    done = rstmrf("train", "--config", toml, "--out", toml)
+    assert done.exit_code == 2 and "run.toml is a file; give a folder" in done.stderr
 
 
 def test_another_day_is_predicted_by_indices_alone(rstmrf, run_dir, tmp_path):

@@ -181,3 +181,11 @@ def test_settings_of_a_file_hold_for_the_check_too(tmp_path, thin_observations, 
     (tmp_path / "run.toml").write_text("start = 2019-04-25\nepochs = 3\n")
     done = rstmrf("check", tmp_path, "--config", tmp_path / "run.toml")
     assert done.exit_code == 0 and "--start 2019-04-25" in done.stdout and "epochs=3" in done.stdout
+
+
+def test_a_damaged_array_is_rejected_with_its_reason(own_folder, tmp_path):
+    np.save(tmp_path / "obs.npy", np.zeros((50, 5)))
+    (tmp_path / "obs.npy").write_bytes((tmp_path / "obs.npy").read_bytes()[:300])
+    report = check(tmp_path, own_folder / "maps", own_folder / "Kp.csv", start="2019-04-25")
+    assert report.problems == ["no usable observations; all that was found was rejected"]
+    assert "perhaps cut short" in report.found[0].rejected[0]
