@@ -20,6 +20,8 @@ SIGMA_RANGE_LOG10 = (0.0, 3.0)
 SHORTEST_PROFILE_KM = 1.0
 #: neighbours of a profile lie closer than this [deg, deg, km], and follow each other within a minute
 NEIGHBOURS_DEG_DEG_KM, SLOWEST_STEP_S, FEWEST_STEPS = (3.0, 3.0, 120.0), 60.0, 20
+#: of `.npy` rows: hours since start, log10 Ne [m⁻³], and the altitude above which numbers are metres
+MAX_HOURS, LOG10_NE_LOWEST_PEAK, LOG10_NE_HIGHEST, HIGHEST_MIDDLE_KM = 50 * 365.25 * 24, 8.0, 30.0, 50_000.0
 MAPS_AT_ONCE = 64
 
 
@@ -48,6 +50,33 @@ def check_clock(rows, where) -> None:
         f"{where}: neighbouring rows of its profiles are {hours:.3g} h apart, where seconds are usual; column 4 must "
         "be hours since start: divide seconds by 3600, minutes by 60."
     )
+
+
+def check_columns(block, rows, where) -> None:
+    """Raise InputError where finite rows `[n, 5]` (lat, lon, alt, hours, log10 Ne) of some numbers hold something else."""
+    checks = (
+        (0, -90.0, 90.0, "column 1 must be latitude in degrees, -90 to 90"),
+        (1, -360.0, 360.0, "column 2 must be longitude in degrees, -180 to 180 or 0 to 360"),
+        (3, -MAX_HOURS, MAX_HOURS, "column 4 must be hours since start, not seconds or days since 1970"),
+        (4, -np.inf, LOG10_NE_HIGHEST, "column 5 must be log10 of Ne in m-3: take numpy.log10 of density in m-3 first"),
+    )
+    for column, low, high, rule in checks:
+        bad = np.flatnonzero((block[:, column] < low) | (block[:, column] > high))
+        if bad.size:
+            raise InputError(
+                f"{where}: row {rows[bad[0]]} holds {block[bad[0], column]:g} in column {column + 1}; {rule}."
+            )
+    middle_km = np.median(block[:, 2])
+    if middle_km > HIGHEST_MIDDLE_KM:
+        raise InputError(f"{where}: half of column 3 lies above {middle_km:g}; it must be altitude in km, not in m.")
+
+
+def check_peak(highest_log10_ne: float, where) -> None:
+    """Raise InputError where the highest density of all profiles is none, as in another unit."""
+    if np.isfinite(highest_log10_ne) and highest_log10_ne < LOG10_NE_LOWEST_PEAK:
+        remedy = "if it is log10 of el/cm3, say ne_unit='el/cm3'"
+        found = f"the highest value of column 5 is {highest_log10_ne:.2f}"
+        raise InputError(f"{where}: {found}, too low for log10 of Ne in m-3, whose peaks lie at 8 to 14; {remedy}.")
 
 
 def check_axis(values, low, high, name, where) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from rstmrf.errors import InputError, quoted
 from rstmrf.files import open_npy
@@ -33,10 +33,7 @@ OPTIONAL_TYPES = dict.fromkeys(("sigma_log10_ne", "azimuth_deg", "slant_tecu"), 
 #: a new profile begins where two neighbouring rows lie farther apart than any of these
 GAP_SECONDS, GAP_DEGREES, GAP_KM = 60.0, 3.0, 120.0
 SHUFFLED_BELOW_POINTS = 5.0
-MAX_HOURS = 50 * 365.25 * 24
-LOG10_NE_LOWEST_PEAK, LOG10_NE_HIGHEST = 8.0, 30.0
 LARGEST_MB = 1 << 14
-HIGHEST_MIDDLE_KM = 50_000.0  # no occultation is as high; numbers as large are metres
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -89,7 +86,7 @@ def read_npy(path: Path, start, shift: float = 0.0, limits: Limits | None = None
         table.counts.update(qc_points_read=len(raw), qc_points_fill=len(raw) - len(block))
         if not len(block):
             continue
-        _refuse_foreign(path, block, first + np.flatnonzero(finite))
+        plausible.check_columns(block, first + np.flatnonzero(finite), path)
         plausible.check_clock(block, path)
         ids = profile + np.cumsum(_profile_begins(block, last))
         last, profile, highest = block[-1], int(ids[-1]), max(highest, block[:, 4].max())
@@ -103,7 +100,7 @@ def read_npy(path: Path, start, shift: float = 0.0, limits: Limits | None = None
         raise InputError(f"{path}: none of its {rows} rows is finite; accepted are rows of {FORM}.")
     table.columns = {name: values[:kept] for name, values in table.columns.items()}
     plausible.check_time(table.columns["time"], path)
-    _check_peak(path, highest + shift)
+    plausible.check_peak(highest + shift, path)
     _judge_profiles(path, table, profile + 1, limits)
     return table
 
@@ -157,32 +154,6 @@ def _open(path: Path) -> np.ndarray:
             f"{path}: its type is {quoted(array.dtype)}; accepted are float32 and float64, columns {FORM}."
         )
     return array
-
-
-def _refuse_foreign(path: Path, block: Float[np.ndarray, "row column"], rows: Int[np.ndarray, " row"]) -> None:
-    checks = (
-        (0, -90.0, 90.0, "column 1 must be latitude in degrees, -90 to 90"),
-        (1, -360.0, 360.0, "column 2 must be longitude in degrees, -180 to 180 or 0 to 360"),
-        (3, -MAX_HOURS, MAX_HOURS, "column 4 must be hours since start, not seconds or days since 1970"),
-        (4, -np.inf, LOG10_NE_HIGHEST, "column 5 must be log10 of Ne in m-3: take numpy.log10 of density in m-3 first"),
-    )
-    for column, low, high, rule in checks:
-        bad = np.flatnonzero((block[:, column] < low) | (block[:, column] > high))
-        if bad.size:
-            raise InputError(
-                f"{path}: row {rows[bad[0]]} holds {block[bad[0], column]:g} in column {column + 1}; {rule}."
-            )
-
-    middle_km = np.nanmedian(block[:, 2]) if np.isfinite(block[:, 2]).any() else 0.0
-    if middle_km > HIGHEST_MIDDLE_KM:
-        raise InputError(f"{path}: half of column 3 lies above {middle_km:g}; it must be altitude in km, not in m.")
-
-
-def _check_peak(path: Path, highest_log10_ne: float) -> None:
-    if np.isfinite(highest_log10_ne) and highest_log10_ne < LOG10_NE_LOWEST_PEAK:
-        remedy = "if it is log10 of el/cm3, say ne_unit='el/cm3'"
-        found = f"the highest value of column 5 is {highest_log10_ne:.2f}"
-        raise InputError(f"{path}: {found}, too low for log10 of Ne in m-3, whose peaks lie at 8 to 14; {remedy}.")
 
 
 def _profile_begins(
