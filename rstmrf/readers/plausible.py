@@ -53,7 +53,7 @@ def check_clock(rows, where) -> None:
 
 
 def check_columns(block, rows, where) -> None:
-    """Raise InputError where finite rows `[n, 5]` (lat, lon, alt, hours, log10 Ne) of some numbers hold something else."""
+    """Raise InputError where finite rows `[n, 5]` (lat, lon, alt, hours, log10 Ne) hold something else."""
     checks = (
         (0, -90.0, 90.0, "column 1 must be latitude in degrees, -90 to 90"),
         (1, -360.0, 360.0, "column 2 must be longitude in degrees, -180 to 180 or 0 to 360"),
