@@ -17,7 +17,7 @@ from rstmrf.errors import InputError
 from rstmrf.inventory_report import Found, Report
 from rstmrf.parameters import options_of
 from rstmrf.readers.indices import find_installed_table, read_celestrak, read_csv, read_gfz, read_indices
-from rstmrf.readers.inputs import read_trained
+from rstmrf.readers.inputs import gaps_of, read_trained
 from rstmrf.readers.kinds import Kind, kind_of, listed, one_path
 from rstmrf.readers.observation_files import list_files
 from rstmrf.readers.tec import find_files, load_tec, read_tec
@@ -47,8 +47,8 @@ def check(*paths, config: RunConfig | None = None, start: str = "") -> Report:
         f"no usable {name}; {'all that was found was rejected' if rejected else remedy}"
         for name, value, rejected, remedy in (
             ("observations", observations, of_profiles, "see `rstmrf fetch cosmic2`, `rstmrf fetch fy3d`"),
-            ("TEC maps", maps if of_tec else "none are given", of_tec, "see `rstmrf fetch tec`"),
             ("table of Kp and F10.7", table, of_indices, "see `rstmrf fetch indices`"),
+            *((("TEC maps", maps, of_tec, ""),) if of_tec else ()),
         )
         if value is None
     ]
@@ -128,10 +128,9 @@ def _tec(files, start, config, observations, notes):
         found.append(one)
         covered = 0 if observations is None else _hours_within(observations, time)
         candidates.append(((covered, len(time)), own, one))
-    gaps = "leave-out" if config.missing_hours == "mask" else "error"
     for _, own, one in sorted(candidates, key=lambda candidate: candidate[0], reverse=True):
         try:
-            maps = load_tec(own, start=start or None, gaps=gaps)
+            maps = load_tec(own, start=start or None, gaps=gaps_of(config))
         except InputError as error:
             one.rejected.append(str(error))
             continue

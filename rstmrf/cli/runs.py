@@ -16,7 +16,6 @@ Drivers = Annotated[
 ]
 Start = Annotated[str | None, typer.Option("--start", metavar="DATE", help="From when hours in .npy files count.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-FINISHED = ("model.safetensors", "ensemble.json")  # what a run leaves that came to its end
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.")]
 
 
@@ -36,16 +35,19 @@ def train(
     if not {"obs_path", "tec_path", "preset"} & given.keys() and not (obs or tec):
         given["preset"] = "sample"
     config, paths = settled(given, obs=obs, tec=tec, drivers=drivers, start=start, out=out, resume=resume)
-    from rstmrf.runs import run_training
+    from rstmrf.model.ensemble import ENSEMBLE
+    from rstmrf.model.weights import WEIGHTS
 
     run_dir, resume = paths.pop("run_dir"), paths.pop("resume")
     if Path(run_dir).is_file():
         raise InputError(f"--out {run_dir} is a file; give a folder for the run")
-    if not (resume or overwrite) and any((Path(run_dir) / name).exists() for name in FINISHED):
+    if not (resume or overwrite) and any((Path(run_dir) / name).exists() for name in (WEIGHTS, ENSEMBLE)):
         raise InputError(
             f"--out {run_dir} holds a finished run; give another folder, --overwrite to replace it, "
             "or --resume to go on with it"
         )
+    from rstmrf.runs import run_training
+
     run = run_training(config, paths, run_dir, resume=resume, progress=on_terminal())
     scores = run.evaluation.overall
     if json:

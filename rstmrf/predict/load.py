@@ -16,6 +16,7 @@ from rstmrf.model.ensemble import ENSEMBLE, Models
 from rstmrf.model.weights import LoadedModel, ModelDescription, load_model
 from rstmrf.predict.predictor import Predictor
 from rstmrf.readers.indices import read_indices
+from rstmrf.readers.inputs import gaps_of, indices_of_days
 from rstmrf.readers.tec import load_tec
 
 DAY = np.timedelta64(24, "h")
@@ -62,13 +63,8 @@ def load_at(run_dir, time, tec_path=None, drivers_path=None, start=None) -> Pred
         InputError: as `load`, and as the readers.
     """
     config = load_model(members_of(Path(run_dir))[0][0]).config
-    gaps = "leave-out" if config.missing_hours == "mask" else "error"
-    tec = load_tec(tec_path, start=start, gaps=gaps) if tec_path else None
-    if not drivers_path:
-        return load(run_dir, tec)
-    first, last = np.min(time).astype("datetime64[D]"), np.max(time).astype("datetime64[D]") + np.timedelta64(23, "h")
-    before_hours = max(config.seq_len + config.lead_hours, config.driver_hours or 0)
-    return load(run_dir, tec, read_indices(drivers_path, first, last, before_hours=before_hours, gaps=gaps))
+    tec = load_tec(tec_path, start=start, gaps=gaps_of(config)) if tec_path else None
+    return load(run_dir, tec, indices_of_days(config, time, drivers_path) if drivers_path else None)
 
 
 def members_of(run_dir: Path) -> tuple[list[Path], float | None]:

@@ -45,15 +45,26 @@ def load_inputs(config: RunConfig, obs_path="", tec_path="", drivers_path="", st
         return Inputs(sample.observations(), sample.tec(), sample.indices())
     if not obs_path:
         raise InputError("obs_path is empty; give observations with the TEC maps, or neither for the sample")
-    gaps = "leave-out" if config.missing_hours == "mask" else "error"
-    tec = load_tec(tec_path, start=start or None, gaps=gaps) if tec_path else None
+    tec = load_tec(tec_path, start=start or None, gaps=gaps_of(config)) if tec_path else None
     observations = read_trained(obs_path, start=start or None, progress=progress)
-    time = observations["time"].values
-    first, last = time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]") + np.timedelta64(23, "h")
+    return Inputs(observations, tec, indices_of_days(config, observations["time"].values, drivers_path))
+
+
+def gaps_of(config: RunConfig) -> str:
+    """What readers shall do with hours that maps or indices lack: "error", or "leave-out" where a run masks them."""
+    return "leave-out" if config.missing_hours == "mask" else "error"
+
+
+def indices_of_days(config: RunConfig, time, drivers_path="") -> xr.Dataset:
+    """Hourly Kp and F10.7 of the whole days of some times [datetime64, UTC], and of a run's windows before.
+
+    Raises:
+        InputError: as `read_indices`.
+    """
+    first, last = np.min(time).astype("datetime64[D]"), np.max(time).astype("datetime64[D]") + np.timedelta64(23, "h")
     # Maps before the first hour of the indices are of no use, so these reach back as far as the windows of both.
     before_hours = max(config.seq_len + config.lead_hours, config.driver_hours or 0)
-    indices = read_indices(drivers_path, first, last, before_hours=before_hours, gaps=gaps)
-    return Inputs(observations, tec, indices)
+    return read_indices(drivers_path, first, last, before_hours=before_hours, gaps=gaps_of(config))
 
 
 def read_trained(obs_path, **options) -> xr.Dataset:
