@@ -107,6 +107,15 @@ def test_hours_without_an_index_do_not_lower_the_mean_of_kp(five_days):
         torch.testing.assert_close(kp, torch.full_like(kp, 4.0))
 
 
+def test_indices_that_begin_on_the_day_of_a_forecast_know_that_day_alone(five_days):
+    _, _, indices = five_days
+    today = indices.isel(time=slice(72, None))  # from 00 UT of the first day
+    sw = drivers_known(today.assign(f107_sfu=today["f107_sfu"] * 0 + 90.0), 10)
+    assert (sw[:, 1] == 90.0).all()
+    masked = drivers_known(indices.isel(time=np.r_[0:2, 74 : indices.sizes["time"]]), 10, missing_hours="mask")
+    assert (masked[72 + 10 :, 1] == 80.0).all()
+
+
 def test_an_analysis_knows_the_maps_of_every_hour(five_days, tiny_config):
     data = RunData(*five_days, tiny_config.changed(split="last-days", gap_hours=3))
     assert data.last_hour is None

@@ -185,8 +185,9 @@ def _forecast_drivers(drivers, last: int, hour_of_day: int) -> None:
     kept = torch.exp(-torch.arange(1, len(drivers) - newest) / KP_MEMORY_HOURS)
     drivers[newest + 1 :, 0] = kp.mean() + (kp[-1] - kp.mean()) * kept
     measured = last if hour_of_day + 1 >= F107_MEASURED / HOUR else last - hour_of_day - 1
-    known = given[: measured + 1].nonzero()[:, 0] if measured >= 0 else known
-    drivers[max(measured, 0) + 1 :, 1] = drivers[int(known[-1]), 1].clone()
+    earlier = given[: max(measured + 1, 0)].nonzero()[:, 0]
+    newest = int(earlier[-1]) if len(earlier) else newest  # indices that begin on this day hold no other value
+    drivers[newest + 1 :, 1] = drivers[newest, 1].clone()
 
 
 def _check_finite(values, first, name):
