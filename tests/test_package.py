@@ -35,6 +35,12 @@ print(sorted({m.split(".")[0] for m in set(sys.modules) - before} - sys.stdlib_m
     assert run(code).strip() == "['rstmrf']"
 
 
+def test_what_never_trains_does_without_lightning():
+    modules = "data.run_data, costs, costs.planning, inventory, evaluation.unseen, predict.load".split(", ")
+    code = f"import sys, importlib\nfor name in {modules}: importlib.import_module(f'rstmrf.{{name}}')\n"
+    assert run(code + "print('torch' in sys.modules, 'lightning' in sys.modules)").split() == ["True", "False"]
+
+
 def test_editors_see_the_names_that_load_at_run_time():
     (block,) = (node for node in ast.parse(Path(rstmrf.__file__).read_text()).body if isinstance(node, ast.If))
     seen = {
