@@ -88,7 +88,7 @@ def correct_targets(data, model, run_dir) -> None:
     """Give the data of a finished run, `RunData`, the targets that it was trained on.
 
     The training points have the correction that stands in the run's last checkpoint. Where that was taken away, they
-    have what the model itself makes of them, which is nearly the same; so has the development part in any case.
+    have what the model of the best epoch makes of them; so has the development part in any case.
     """
     made, residual = InversionTargets(data), residual_of(model, data.processor)
     remade, last = dict(made.parts), Path(run_dir) / CHECKPOINTS / LAST
